@@ -1,0 +1,112 @@
+"""`models/<name>/<version>/model.json`: the contract between training and inference.
+
+Training writes it, inference obeys it. Everything that training decides (input size,
+normalisation, labels, operating point) travels here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adjuvant.errors import ModelFault
+from adjuvant.preprocess import Preprocessing
+
+CONTRACT_FILE = "model.json"
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, instances are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(Strict):
+    """The file beside model.json that holds the trained network."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_.-]+\.keras$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Output(Strict):
+    """What the network answers: one probability map for each label, in this order."""
+
+    labels: tuple[str, ...] = Field(min_length=1)
+    threshold: float = Field(gt=0, lt=1)
+    minimum_area_pixels: int = Field(
+        ge=0, description="On the network's grid; smaller islands are noise and are dropped."
+    )
+
+
+class Training(Strict):
+    """Where the weights come from: what a reader has to know before believing them."""
+
+    data: Literal["simulated", "clinical", "mixed"]
+    images: int = Field(ge=1)
+    patients: int = Field(ge=1)
+    recipe: str
+    commit: str
+    date: str
+
+
+class Model(Strict):
+    """The whole contract of one model version."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    weights: Weights
+    preprocessing: Preprocessing
+    output: Output
+    training: Training
+    figures: dict[str, float | str | list[float]] = Field(
+        description="Measured by `python -m training evaluate`, on data that training never saw."
+    )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the contract, which itself holds the digest of the weights.
+
+        One digest, one Device UID, one set of result UIDs (IHE AIR).
+        """
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def simulated(self) -> bool:
+        """True where every figure and every result has to say `trained on simulated scans`."""
+        return self.training.data != "clinical"
+
+
+def read_model(folder: Path) -> Model:
+    """Read and check `folder/model.json`; the weights are checked when they are loaded.
+
+    Raises ModelFault naming file, key and value.
+    """
+    path = folder / CONTRACT_FILE
+    try:
+        return Model.model_validate_json(path.read_bytes())
+    except OSError as fault:
+        raise ModelFault(f"cannot read {path}: {fault.strerror}") from fault
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        raise ModelFault(f"{path}: {key}: {first['msg']}, got {first['input']!r}") from fault
+
+
+def read_weights(folder: Path, weights: Weights) -> Path:
+    """The path of the weights, after their SHA-256 was compared with the contract.
+
+    Raises ModelFault when the file is missing or is not the one that was released.
+    """
+    path = folder / weights.file
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as fault:
+        raise ModelFault(f"cannot read {path}: {fault.strerror}") from fault
+    if found != weights.sha256:
+        raise ModelFault(f"{path} has SHA-256 {found}, but model.json says {weights.sha256}")
+    return path
