@@ -1,0 +1,177 @@
+"""`models/<name>/<version>` -> a callable: the only module of the package that needs TensorFlow.
+
+TensorFlow is imported inside `load_network`, by the worker thread, after Orthanc is up: a broken
+TensorFlow must never keep a PACS from receiving. The variables are frozen into the graph, which
+lets TensorFlow fold and fuse layers: about a fifth quicker than `tf.function` alone on a CPU.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjuvant.errors import ModelFault
+from adjuvant.model import Model, read_model, read_weights
+from adjuvant.preprocess import CHANNELS
+
+Device = Literal["auto", "cpu", "gpu"]
+Batch = NDArray[np.float32]
+
+# What importing a broken installation was seen to raise: missing files, missing symbols, a
+# protobuf or numpy of the wrong version.
+BROKEN_IMPORT = (ImportError, OSError, AttributeError, TypeError, ValueError, RuntimeError)
+WARM_UP_BATCHES = (1, 2)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A loaded model. `device` is `"CPU"` or `"GPU:0 <name of the card>"`."""
+
+    model: Model
+    device: str
+    run: Callable[[Batch], Batch] = field(repr=False)
+
+    def __call__(self, inputs: Batch) -> Batch:
+        """Inputs (n, size, size, 2) -> probabilities (n, size, size, labels), both float32.
+
+        Raises ModelFault when the network answers with a wrong shape or with no numbers.
+        """
+        size = self.model.preprocessing.size
+        if inputs.ndim != 4 or inputs.shape[1:] != (size, size, CHANNELS):
+            expected = f"(n, {size}, {size}, {CHANNELS})"
+            raise ModelFault(f"{self.name} expects inputs {expected}, got {inputs.shape}")
+        probabilities = self.run(np.ascontiguousarray(inputs, np.float32))
+        expected_shape = (len(inputs), size, size, len(self.model.output.labels))
+        if probabilities.shape != expected_shape:
+            raise ModelFault(
+                f"{self.name} answers with shape {probabilities.shape}, "
+                f"but its contract says {expected_shape}"
+            )
+        if not np.isfinite(probabilities).all():
+            raise ModelFault(f"{self.name} answers with values that are not numbers")
+        return probabilities
+
+    @property
+    def name(self) -> str:
+        """Name and version, for messages."""
+        return f"model {self.model.name} {self.model.version}"
+
+
+def load_network(folder: Path, *, device: Device = "auto", threads: int = 0) -> Network:
+    """Load, freeze and warm up the model in `folder`; takes seconds at the first call.
+
+    `threads` limits the CPU threads of the whole process (0: as many as there are cores); it
+    holds only before TensorFlow's first computation, as TensorFlow fixes them there.
+    Raises ModelFault, in one sentence, for whatever keeps the model from being used.
+    """
+    model = read_model(folder)
+    weights = read_weights(folder, model.weights)
+    tf = _import_tensorflow()
+    place, name = _choose_device(tf, device)
+    _limit_threads(tf, threads)
+    try:
+        with tf.device(place):
+            run = _freeze(tf, _read_keras(weights), model.preprocessing.size, place)
+            network = Network(model, name, run)
+            _warm_up(network)
+    except tf.errors.OpError as fault:
+        raise ModelFault(f"{weights} does not run on {name}: {fault.message}") from fault
+    return network
+
+
+def _import_tensorflow() -> Any:
+    """TensorFlow, quiet, with Keras on it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        import keras
+        import tensorflow as tf
+    except ModuleNotFoundError as fault:
+        raise ModelFault(f"TensorFlow is not installed: {fault}") from fault
+    except BROKEN_IMPORT as fault:
+        raise ModelFault(f"TensorFlow is broken: {type(fault).__name__}: {fault}") from fault
+    if keras.backend.backend() != "tensorflow":
+        raise ModelFault(
+            f"Keras runs on {keras.backend.backend()!r}; set KERAS_BACKEND to 'tensorflow'"
+        )
+    tf.get_logger().setLevel("ERROR")
+    return tf
+
+
+def _choose_device(tf: Any, wanted: Device) -> tuple[str, str]:
+    """TensorFlow's place and our name of it; a GPU gives memory to others as long as it can."""
+    cards = [] if wanted == "cpu" else tf.config.list_physical_devices("GPU")
+    if not cards:
+        if wanted == "gpu":
+            raise ModelFault("TensorFlow sees no GPU, but the configured device is 'gpu'")
+        return "/CPU:0", "CPU"
+    for card in cards:
+        if not tf.config.experimental.get_memory_growth(card):
+            try:
+                tf.config.experimental.set_memory_growth(card, True)
+            except RuntimeError as fault:
+                raise ModelFault(f"the GPU's memory cannot be shared: {fault}") from fault
+    details = tf.config.experimental.get_device_details(cards[0])
+    return "/GPU:0", f"GPU:0 {details.get('device_name', 'unknown card')}"
+
+
+def _limit_threads(tf: Any, threads: int) -> None:
+    """Set both thread pools, where asked for and not already so."""
+    threading = tf.config.threading
+    if threads == 0 or threading.get_intra_op_parallelism_threads() == threads:
+        return
+    try:
+        threading.set_intra_op_parallelism_threads(threads)
+        threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError as fault:
+        raise ModelFault(
+            f"threads = {threads} comes too late: TensorFlow already runs in this process"
+        ) from fault
+
+
+def _read_keras(weights: Path) -> Any:
+    """The Keras model; `safe_mode` refuses files that would run code of their own."""
+    import keras
+
+    try:
+        return keras.saving.load_model(weights, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as fault:
+        first = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
+        raise ModelFault(f"cannot load {weights}: {first}") from fault
+
+
+def _freeze(tf: Any, network: Any, size: int, place: str) -> Callable[[Batch], Batch]:
+    """The network as one graph whose weights are constants."""
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    signature = tf.TensorSpec((None, size, size, CHANNELS), tf.float32)
+    graph = tf.function(lambda x: network(x, training=False), jit_compile=False)
+    try:
+        frozen = convert_variables_to_constants_v2(graph.get_concrete_function(signature))
+    except (ValueError, TypeError) as fault:
+        first = str(fault).strip().splitlines()[0]
+        raise ModelFault(f"the network does not take {size} x {size} images: {first}") from fault
+
+    def run(inputs: Batch) -> Batch:
+        with tf.device(place):
+            answer = frozen(tf.constant(inputs))
+        output = answer[0] if isinstance(answer, list | tuple) else answer
+        probabilities: Batch = output.numpy()
+        return probabilities
+
+    return run
+
+
+def _warm_up(network: Network) -> None:
+    """Run each usual batch size once: the first run of each compiles kernels, and may fail."""
+    size = network.model.preprocessing.size
+    for count in WARM_UP_BATCHES:
+        network(np.ones((count, size, size, CHANNELS), np.float32))

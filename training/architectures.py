@@ -1,0 +1,75 @@
+"""The networks, in Keras 3 only: any back end trains them, TensorFlow runs them in the plugin.
+
+All are fully convolutional, so that the same weights train on small images first and large ones
+last. Input (n, rows, columns, 2) as `adjuvant.preprocess.prepare` makes it, rows and columns
+multiples of 2 ** depth; output (n, rows, columns, labels), float32 probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+from adjuvant.preprocess import CHANNELS
+
+
+@dataclass(frozen=True)
+class Design:
+    """The numbers of an architecture; part of the recipe.
+
+    `precision` is a Keras dtype policy. It changes how layers compute, never how weights are
+    stored (float32), so that weights move freely between precisions.
+    """
+
+    labels: int = 1
+    filters: int = 16
+    depth: int = 4
+    precision: str = "float32"
+
+
+def unet(design: Design) -> keras.Model:
+    """A 2-D U-Net (Ronneberger, MICCAI 2015) with batch normalisation instead of biases.
+
+    With 16 filters and depth 4: 1.9 M parameters, 6 GFLOP for one image of 256 x 256.
+    """
+    inputs = keras.Input((None, None, CHANNELS), name="counts")
+    x, skips = inputs, []
+    for level in range(design.depth):
+        x = _block(x, design.filters * 2**level, f"down{level}", design.precision)
+        skips.append(x)
+        x = keras.layers.MaxPooling2D(name=f"down{level}_pool", dtype=design.precision)(x)
+    x = _block(x, design.filters * 2**design.depth, "bottom", design.precision)
+    for level in reversed(range(design.depth)):
+        x = keras.layers.UpSampling2D(name=f"up{level}_grow", dtype=design.precision)(x)
+        x = keras.layers.Concatenate(name=f"up{level}_join", dtype=design.precision)(
+            [skips[level], x]
+        )
+        x = _block(x, design.filters * 2**level, f"up{level}", design.precision)
+    # Probabilities near 0 and 1 need more digits than bfloat16 has.
+    outputs = keras.layers.Conv2D(
+        design.labels, 1, activation="sigmoid", name="probabilities", dtype="float32"
+    )(x)
+    return keras.Model(inputs, outputs, name="unet")
+
+
+def _block(x: keras.KerasTensor, filters: int, name: str, precision: str) -> keras.KerasTensor:
+    """Two 3 x 3 convolutions, each normalised and rectified."""
+    for step in ("a", "b"):
+        x = keras.layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"{name}{step}_convolution",
+            dtype=precision,
+        )(x)
+        x = keras.layers.BatchNormalization(
+            momentum=0.98, name=f"{name}{step}_normalisation", dtype=precision
+        )(x)
+        x = keras.layers.ReLU(name=f"{name}{step}_relu", dtype=precision)(x)
+    return x
+
+
+ARCHITECTURES: dict[str, Callable[[Design], keras.Model]] = {"unet": unet}
