@@ -1,0 +1,56 @@
+# One command for each thing that one does with this project. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo run test lint types benchmarks lock clean
+
+HTTP_PORT ?= 8042
+DICOM_PORT ?= 4242
+DATA ?= ./data
+ARGS ?=
+
+PYTHON := .venv/bin/python
+CODE := plugin training deploy benchmarks tests
+# What the caller's shell adds must not reach the environment that the lock describes.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PYTHONNOUSERSITE := 1
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing to run: Debian packages (as root) and .venv
+	@deploy/install.sh runtime
+
+setup-dev: ## the same, with what tests, linters and benchmarks need
+	@deploy/install.sh dev
+
+demo: setup ## a scan in, results out, on a real Orthanc (ARGS=--exit ends it afterwards)
+	@$(PYTHON) -m deploy.demo $(ARGS)
+
+run: setup ## Orthanc with the plugin (HTTP_PORT=8042 DICOM_PORT=4242 DATA=./data)
+	@exec $(PYTHON) -m deploy.serve \
+		--http-port $(HTTP_PORT) --dicom-port $(DICOM_PORT) --data $(DATA) $(ARGS)
+
+test: setup-dev ## the whole suite, with a real Orthanc (ARGS="tests/adjuvant -x")
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: setup-dev ## style
+	@$(PYTHON) -m ruff check $(CODE)
+	@$(PYTHON) -m ruff format --check $(CODE)
+
+types: setup-dev ## types
+	@$(PYTHON) -m mypy
+
+benchmarks: setup-dev ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
+	@$(PYTHON) -m benchmarks $(ARGS)
+
+COMPILE = $(PYTHON) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-find-links $(ARGS)
+
+lock: setup-dev ## pin every dependency anew from pyproject.toml (ARGS=--upgrade for the newest)
+	@$(COMPILE) --output-file requirements/runtime.lock pyproject.toml
+	@$(COMPILE) --constraint requirements/runtime.lock --extra dev --extra training \
+		--output-file requirements/dev.lock pyproject.toml
+
+clean: ## remove .venv and caches; never data, models or Debian packages
+	rm -rf .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+#!/bin/sh
+# Installs what is missing, and nothing else: Debian packages, then a virtual environment in .venv
+# for the very Python that Orthanc's plugin embeds, from locked versions with their hashes.
+#
+#   deploy/install.sh runtime    what the plugin, the demo and training need
+#   deploy/install.sh dev        that, and what the tests, linters and benchmarks need
+#
+# A second run finds the stamp of the first and ends at once.
+set -eu
+cd "$(dirname "$0")/.."
+
+kind="${1:-runtime}"
+lock="requirements/$kind.lock"
+packages="orthanc orthanc-python orthanc-dicomweb dcmtk dicom3tools
+    python3 python3-venv ca-certificates"
+plugins="/usr/share/orthanc/plugins /usr/local/share/orthanc/plugins"
+policy=/usr/sbin/policy-rc.d
+
+say() { printf 'adjuvant: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+missing_packages() {
+    for package in $packages; do
+        state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || printf '%s ' "$package"
+    done
+}
+
+install_packages() {
+    [ "$(id -u)" -eq 0 ] || die "please install first, as root: apt-get install $1"
+    hold_orthanc_back
+    say "installing Debian packages: $1"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q -o DPkg::Lock::Timeout=300 update >&2 || die "apt-get update failed, see above"
+    # shellcheck disable=SC2086  # one word for each package
+    apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends --no-upgrade install $1 >&2 ||
+        die "apt-get install failed, see above"
+}
+
+# Debian's package starts an Orthanc of its own on ports 8042 and 4242, and restarts a running one.
+# A policy in place is the administrator's and is obeyed as it is; without one, ours says "not
+# Orthanc, not now" (invoke-rc.d, section 9.3.3 of the Debian policy) until this script ends.
+hold_orthanc_back() {
+    [ -e "$policy" ] && return
+    printf '#!/bin/sh\n[ "$1" != orthanc ] && [ "$1" != orthanc.service ] || exit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    if [ -d /run/systemd/system ]; then
+        say "Debian's own service 'orthanc' (ports 8042 and 4242) is neither started nor stopped" \
+            "now; a new one starts at the next boot unless you run: systemctl disable orthanc"
+    fi
+}
+
+embedded_python() {
+    for folder in $plugins; do
+        library="$folder/libOrthancPython.so"
+        [ -e "$library" ] || continue
+        grep -ao 'libpython3\.[0-9]*' "$library" | head -n 1 | sed 's/^lib//'
+        return
+    done
+}
+
+make_environment() {
+    if [ -x .venv/bin/python ]; then
+        [ -x ".venv/bin/$1" ] || die ".venv has another Python than the $1 which Orthanc embeds:" \
+            "run 'make clean', then try again"
+        return
+    fi
+    "/usr/bin/$1" -m venv .venv || die "cannot make a virtual environment; please install $1-venv"
+}
+
+install_python_packages() {
+    quiet=--quiet
+    [ -t 2 ] && quiet=
+    say "installing Python packages of $lock into .venv (about 800 MB, some minutes)"
+    # shellcheck disable=SC2086  # no word where not quiet
+    .venv/bin/python -m pip install $quiet --disable-pip-version-check --no-input \
+        --require-hashes -r "$lock" >&2 || die "pip could not install $lock, see above"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+        --no-deps --no-build-isolation --editable . >&2 || die "pip could not install adjuvant"
+}
+
+stamp_of() { printf '.venv/.adjuvant-%s-%s' "$1" "$(cat "requirements/$1.lock" pyproject.toml |
+    sha256sum | cut -c1-16)"; }
+
+# The dev lock holds the runtime lock: whoever has the first needs not the second.
+up_to_date() { [ -e "$(stamp_of "$kind")" ] || [ -e "$(stamp_of dev)" ]; }
+
+[ -f "$lock" ] || die "unknown kind of installation '$kind': runtime or dev"
+if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+    missing=$(missing_packages)
+    [ -z "$missing" ] || install_packages "$missing"
+elif [ -z "$(embedded_python)" ]; then
+    die "this is neither Debian nor Ubuntu: please install Orthanc with its Python and DICOMweb" \
+        "plugins, DCMTK and dicom3tools, then try again"
+fi
+python=$(embedded_python)
+[ -n "$python" ] || die "no libOrthancPython.so in $plugins: please install orthanc-python"
+[ -x "/usr/bin/$python" ] || die "Orthanc embeds $python: please install it as /usr/bin/$python"
+if ! up_to_date; then
+    make_environment "$python"
+    install_python_packages
+    rm -f .venv/.adjuvant-"$kind"-*
+    : >"$(stamp_of "$kind")"
+fi
