@@ -1,0 +1,1 @@
+"""Starting Orthanc with the plugin, for people, tests and benchmarks."""

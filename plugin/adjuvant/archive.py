@@ -1,0 +1,235 @@
+"""The few things that are asked of Orthanc, over its REST API on the loopback interface.
+
+HTTP and never the plugin SDK: a call of the SDK keeps the interpreter's lock while it waits for
+Orthanc's, whose holder may be waiting for the interpreter in OnStoredInstance. Tried: a deadlock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from adjuvant.errors import ArchiveFault, Refusal
+
+TIMEOUT_S = (2.0, 30.0)
+CHUNK = 1 << 20
+STORED = ("Success", "AlreadyStored")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach Orthanc from inside.
+
+    `token` is what `orthanc.GenerateRestApiAuthorizationToken()` gave; `certificate` is the PEM
+    file of Orthanc's own certificate where it speaks HTTPS; `client_certificate` is shown where
+    Orthanc asks for one (SslVerifyPeers).
+    """
+
+    url: str
+    token: str
+    certificate: Path | None = None
+    client_certificate: Path | None = None
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Orthanc's identifiers of the patient and the study that an instance is filed under."""
+
+    patient: str
+    study: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Orthanc's answer to a store: identifiers, and whether the instance is new."""
+
+    instance: str
+    series: str
+    parents: Parents
+    new: bool
+
+
+@dataclass(frozen=True)
+class Changes:
+    """One page of the change log: new instances, the last number on it, whether more follow."""
+
+    instances: tuple[str, ...]
+    last: int
+    done: bool
+
+
+def connection(configuration: Mapping[str, Any], folder: Path, token: str) -> Connection:
+    """Read from Orthanc's whole configuration how to reach it; paths are relative to `folder`.
+
+    Raises ArchiveFault where the configuration has no REST API to reach.
+    """
+    if configuration.get("HttpServerEnabled", True) is False:
+        raise ArchiveFault("HttpServerEnabled is false: Adjuvant needs Orthanc's REST API")
+    port = configuration.get("HttpPort", 8042)
+    if not configuration.get("SslEnabled", False):
+        return Connection(f"http://127.0.0.1:{port}", token)
+    certificate = folder / str(configuration.get("SslCertificate", "certificate.pem"))
+    shown = certificate if configuration.get("SslVerifyPeers", False) else None
+    return Connection(f"https://127.0.0.1:{port}", token, certificate, shown)
+
+
+class Archive:
+    """One HTTP session with Orthanc; to be used by one thread.
+
+    Every method raises ArchiveFault where Orthanc answers with an error or not at all.
+    """
+
+    def __init__(self, where: Connection, maximum_bytes: int) -> None:
+        self._url = where.url
+        self._maximum_bytes = maximum_bytes
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy of the environment does not lead to ourselves
+        self._session.headers["Authorization"] = where.token
+        if where.certificate is not None:
+            self._session.verify = False  # the fingerprint is checked instead
+            self._session.mount("https://", _Pinned(fingerprint(where.certificate)))
+        if where.client_certificate is not None:
+            self._session.cert = str(where.client_certificate)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def version(self) -> str:
+        """Orthanc's version: the first thing that answers when it is up."""
+        return str(self._json("GET", "/system")["Version"])
+
+    def read(self, instance: str) -> bytes:
+        """The DICOM file of an instance.
+
+        Raises Refusal where it is larger than the limit, or deleted meanwhile.
+        """
+        with self._answer("GET", f"/instances/{instance}/file", stream=True) as answer:
+            if answer.status_code == 404:
+                raise _deleted()
+            self._require(answer, "/instances/…/file")
+            data = bytearray()
+            for chunk in answer.iter_content(CHUNK):
+                data += chunk
+                if len(data) > self._maximum_bytes:
+                    limit = self._maximum_bytes >> 20
+                    raise Refusal("too-large", f"the file is larger than {limit} MiB")
+            return bytes(data)
+
+    def sop_class(self, instance: str) -> str | None:
+        """The SOP Class UID of an instance; None where it is not there any more."""
+        with self._answer("GET", f"/instances/{instance}/metadata/SopClassUid") as answer:
+            if answer.status_code == 404:
+                return None
+            self._require(answer, "/instances/…/metadata")
+            return answer.text.strip()
+
+    def holds(self, instance: str) -> bool:
+        """True where Orthanc has an instance with this identifier of its own."""
+        with self._answer("GET", f"/instances/{instance}/metadata") as answer:
+            if answer.status_code != 404:
+                self._require(answer, "/instances/…")
+            return answer.status_code != 404
+
+    def parents(self, instance: str) -> Parents:
+        """Patient and study of an instance; raises Refusal where it was deleted meanwhile."""
+        with self._answer("GET", f"/instances/{instance}/study") as answer:
+            if answer.status_code == 404:
+                raise _deleted()
+            self._require(answer, "/instances/…/study")
+            study = answer.json()
+            return Parents(study["ParentPatient"], study["ID"])
+
+    def find(self, sop_instance_uid: str) -> list[str]:
+        """Orthanc's identifiers of every instance with this SOP Instance UID."""
+        found = self._json("POST", "/tools/lookup", data=sop_instance_uid.encode())
+        return [entry["ID"] for entry in found if entry["Type"] == "Instance"]
+
+    def series(self, instance: str) -> str:
+        """Orthanc's identifier of the series of an instance."""
+        return str(self._json("GET", f"/instances/{instance}")["ParentSeries"])
+
+    def store(self, data: bytes) -> Stored:
+        """Store a DICOM file; anything but "stored" or "was there already" is an ArchiveFault."""
+        said = self._json("POST", "/instances", data=data)
+        if said.get("Status") not in STORED:
+            raise ArchiveFault(f"Orthanc did not store a result: status {said.get('Status')!r}")
+        parents = Parents(said["ParentPatient"], said["ParentStudy"])
+        return Stored(said["ID"], said["ParentSeries"], parents, said["Status"] == "Success")
+
+    def delete(self, instance: str) -> None:
+        """Delete an instance; nothing else than a result that we just stored ourselves."""
+        with self._answer("DELETE", f"/instances/{instance}") as answer:
+            self._require(answer, "/instances/…")
+
+    def changes(self, since: int, limit: int = 1000) -> Changes:
+        """One page of the change log, after number `since`."""
+        page = self._json("GET", f"/changes?since={since}&limit={limit}")
+        new = (c["ID"] for c in page["Changes"] if c["ChangeType"] == "NewInstance")
+        return Changes(tuple(dict.fromkeys(new)), int(page["Last"]), bool(page["Done"]))
+
+    def last_change(self) -> int:
+        """The number of the newest change."""
+        return int(self._json("GET", "/changes?last")["Last"])
+
+    def _json(self, method: str, path: str, data: bytes | None = None) -> Any:
+        with self._answer(method, path, data=data) as answer:
+            self._require(answer, path)
+            try:
+                return answer.json()
+            except requests.JSONDecodeError as fault:
+                raise ArchiveFault(f"{path} did not answer with JSON") from fault
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, data: bytes | None = None, stream: bool = False
+    ) -> Iterator[requests.Response]:
+        try:
+            with self._session.request(
+                method, self._url + path, data=data, stream=stream, timeout=TIMEOUT_S
+            ) as answer:
+                yield answer
+        except requests.RequestException as fault:
+            # The exception's text may hold a URL, never a header: tokens stay out of the log.
+            raise ArchiveFault(f"Orthanc's REST API: {type(fault).__name__}") from fault
+
+    def _require(self, answer: requests.Response, path: str) -> None:
+        if not answer.ok:
+            raise ArchiveFault(f"Orthanc answered {answer.status_code} to {path}")
+
+
+class _Pinned(HTTPAdapter):
+    """Trust one certificate, known by its SHA-256, instead of authorities and host names."""
+
+    def __init__(self, sha256: str) -> None:
+        self._sha256 = sha256
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, assert_fingerprint=self._sha256, **options)
+
+
+def fingerprint(certificate: Path) -> str:
+    """SHA-256 (hex) of the first certificate in a PEM file, which may hold the key as well.
+
+    Raises ArchiveFault where there is none.
+    """
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    try:
+        text = certificate.read_text(encoding="ascii", errors="replace")
+        body = text[text.index(begin) : text.index(end) + len(end)]
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(body)).hexdigest()
+    except (OSError, ValueError) as fault:
+        raise ArchiveFault(f"SslCertificate {certificate} holds no readable certificate") from fault
+
+
+def _deleted() -> Refusal:
+    return Refusal("deleted", "the scan was deleted from Orthanc before its analysis ended")

@@ -1,0 +1,53 @@
+"""Results on their way into the archive: each stored once, under the right patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from adjuvant.archive import Archive, Parents, Stored
+from adjuvant.errors import Fault
+from adjuvant.results import encode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+KINDS = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.7": "SC",
+    "1.2.840.10008.5.1.4.1.1.7.4": "SC",
+}
+
+
+def deliver(archive: Archive, source: str, results: Sequence[Dataset]) -> list[dict[str, str]]:
+    """Store what the archive does not hold yet; what each result became, as REST shows it.
+
+    `source` is Orthanc's identifier of the scan. The UIDs of results are deterministic, so a
+    second run finds those of the first, also where the first was cut short between two of them.
+    Raises Refusal where the scan was deleted meanwhile, Fault where a result is not stored or is
+    filed under another patient or study than the scan.
+    """
+    parents = archive.parents(source)
+    return [_deliver(archive, parents, result) for result in results]
+
+
+def _deliver(archive: Archive, parents: Parents, result: Dataset) -> dict[str, str]:
+    kind = KINDS.get(result.SOPClassUID, "other")
+    stored = _present(archive, parents, result) or archive.store(encode(result))
+    if stored.parents != parents:
+        if stored.new:
+            archive.delete(stored.instance)  # ours, and in front of the wrong patient's eyes
+        raise Fault(f"the {kind} was filed under another patient or study than its scan")
+    return {
+        "instance": stored.instance,
+        "series": stored.series,
+        "kind": kind,
+        "sop_instance_uid": str(result.SOPInstanceUID),
+    }
+
+
+def _present(archive: Archive, parents: Parents, result: Dataset) -> Stored | None:
+    for instance in archive.find(result.SOPInstanceUID):
+        if archive.parents(instance) == parents:
+            return Stored(instance, archive.series(instance), parents, new=False)
+    return None

@@ -1,0 +1,146 @@
+"""How a received instance becomes known to the worker: at once from Orthanc's callback, and
+for certain from Orthanc's own change log.
+
+The callback only drops an identifier into memory. What memory loses (a crash, an overflow, an
+error in the callback), a sweep over `/changes` finds. Standard library only: this module is
+imported before Orthanc has started.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+CAPACITY = 100_000
+CURSOR = "changes"
+
+# What a planar scan can be (PS3.4 B.5): NM, and the Secondary Capture classes, under which
+# some cameras file theirs. The rules look at the rest of the header.
+READABLE_SOP_CLASSES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.20",
+        "1.2.840.10008.5.1.4.1.1.7",
+        "1.2.840.10008.5.1.4.1.1.7.1",
+        "1.2.840.10008.5.1.4.1.1.7.2",
+        "1.2.840.10008.5.1.4.1.1.7.3",
+        "1.2.840.10008.5.1.4.1.1.7.4",
+    }
+)
+
+
+class Inbox:
+    """Identifiers of instances that just arrived. Safe to use from any thread, never blocks."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._waiting: deque[str] = deque(maxlen=capacity)  # when full, the oldest falls out
+        self._settled: OrderedDict[str, None] = OrderedDict()
+        self._capacity = capacity
+        self._bell = threading.Condition()
+        self._rung = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def offer(self, instance: str, sop_class: str | None) -> None:
+        """An instance was stored; `sop_class` where it is known already."""
+        with self._bell:
+            if sop_class is not None and sop_class not in READABLE_SOP_CLASSES:
+                self._settle(instance)
+                return
+            self._waiting.append(instance)
+            self._rung = True
+            self._bell.notify()
+
+    def settle(self, instance: str) -> None:
+        """Remember that nothing is to be done for `instance`: a result of ours, another class."""
+        with self._bell:
+            self._settle(instance)
+
+    def settled(self, instance: str) -> bool:
+        """True where `settle` was said of `instance` (the memory is bounded: False is a maybe)."""
+        with self._bell:
+            return instance in self._settled
+
+    def take(self) -> list[str]:
+        """Everything that waits, oldest first, each once, without what is settled."""
+        with self._bell:
+            taken = [one for one in dict.fromkeys(self._waiting) if one not in self._settled]
+            self._waiting.clear()
+            self._rung = False
+            return taken
+
+    def wake(self) -> None:
+        """End a `wait` at once."""
+        with self._bell:
+            self._rung = True
+            self._bell.notify()
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when something arrives, at the latest after `timeout_s`."""
+        with self._bell:
+            self._bell.wait_for(lambda: self._rung, timeout_s)
+            self._rung = False
+
+    def _settle(self, instance: str) -> None:
+        self._settled[instance] = None
+        while len(self._settled) > self._capacity:
+            self._settled.popitem(last=False)
+
+
+class ChangeLog(Protocol):
+    """What `Sweep` asks of the archive."""
+
+    def changes(self, since: int, /) -> Page: ...
+
+
+class Page(Protocol):
+    """One page of the change log."""
+
+    @property
+    def instances(self) -> Iterable[str]: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
+
+
+class Notes(Protocol):
+    """Where the cursor is kept: the ledger."""
+
+    def note(self, name: str, /) -> int | None: ...
+    def keep_note(self, name: str, value: int, /) -> None: ...
+
+
+@dataclass
+class Sweep:
+    """A walk over the change log, page by page, so that new scans need not wait for its end.
+
+    Each walk begins where the walk before the last one ended: an index with several writers may
+    commit changes out of their order, and what is seen twice is queued once.
+    """
+
+    log: ChangeLog
+    notes: Notes
+    position: int | None = None
+    previous_end: int | None = None
+
+    def page(self) -> tuple[tuple[str, ...], bool]:
+        """The new instances of the next page, and whether the walk has come to its end."""
+        if self.position is None:
+            self.position = self.notes.note(CURSOR) or 0
+        page = self.log.changes(self.position)
+        if page.last < self.position:  # another database, or it was emptied
+            self.position = self.previous_end = 0
+            self.notes.keep_note(CURSOR, 0)
+            return (), False
+        self.position = page.last
+        return tuple(page.instances), page.done
+
+    def finish(self) -> None:
+        """Everything that the walk found is in the ledger: move the cursor."""
+        if self.previous_end is not None:
+            self.notes.keep_note(CURSOR, self.previous_end)
+        self.previous_end, self.position = self.position, None

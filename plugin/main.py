@@ -1,0 +1,145 @@
+"""The script that Orthanc runs (`"PythonScript"`), and the only file that imports `orthanc`.
+
+Whatever is wrong with us, Orthanc starts, stores and answers: every import of ours is guarded,
+callbacks never raise and never call Orthanc's REST API (tried: a deadlock), and everything slow
+happens in one daemon thread that starts when Orthanc has started.
+"""
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+import orthanc
+
+PLUGIN = Path(__file__).resolve().parent
+BASE = PLUGIN.parent
+# Orthanc has to end within 10 s of SIGTERM, also while a job runs: the thread is a daemon.
+JOIN_S = 6.0
+
+
+class Plugin:
+    """Orthanc's callbacks. `desk` is None where our own code cannot even be imported."""
+
+    def __init__(self):
+        self.stop = threading.Event()
+        self.thread = None
+        self.desk = None
+        self.broken = None
+        try:
+            from adjuvant import __version__, api, health, inbox
+
+            self.api = api
+            self.log = health.Log(_line(orthanc.LogInfo), _line(orthanc.LogWarning), _error)
+            self.desk = api.Desk(health.Health(__version__), inbox.Inbox())
+        except Exception as fault:
+            self.broken = f"Adjuvant cannot be imported: {type(fault).__name__}: {fault}"
+            _error(self.broken)
+
+    def register(self):
+        """Hand the callbacks to Orthanc."""
+        orthanc.RegisterRestCallback("/adjuvant", self.on_rest)
+        orthanc.RegisterRestCallback("/adjuvant/(.*)", self.on_rest)
+        orthanc.RegisterOnChangeCallback(self.on_change)
+        if self.desk is not None:
+            orthanc.RegisterOnStoredInstanceCallback(self.on_stored_instance)
+
+    def on_stored_instance(self, dicom, instance):
+        """Drop the identifier. An exception would be lost, and a slow answer blocks all senders;
+        what is lost here is found in the change log."""
+        try:
+            known = dicom.HasInstanceMetadata("SopClassUid")
+            sop_class = dicom.GetInstanceMetadata("SopClassUid") if known else None
+            self.desk.inbox.offer(instance, sop_class)
+        except Exception as fault:
+            _error(f"an arrival was not noticed at once: {type(fault).__name__}")
+
+    def on_change(self, change, level, resource):
+        """Start with Orthanc, stop with Orthanc."""
+        if self.desk is None:
+            return
+        if change == orthanc.ChangeType.ORTHANC_STARTED:
+            self.thread = threading.Thread(target=self.run, name="adjuvant", daemon=True)
+            self.thread.start()
+        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            self.stop.set()
+            self.desk.inbox.wake()
+            if self.thread is not None:
+                self.thread.join(JOIN_S)
+
+    def run(self):
+        """The thread: imports everything heavy, and works until told to stop."""
+        try:
+            configuration = json.loads(orthanc.GetConfiguration())
+            _add_virtual_environment(configuration)
+            from adjuvant.service import Host, Service
+
+            written = Path(orthanc.GetConfigurationPath() or ".").resolve()
+            folder = written if written.is_dir() else written.parent
+            token = orthanc.GenerateRestApiAuthorizationToken()
+            host = Host(configuration, folder, token, BASE)
+            Service(host, self.desk, self.log, self.stop).run()
+        except Exception as fault:
+            reason = f"{type(fault).__name__}: {fault}"
+            self.desk.health.become("off", reason)
+            self.log.error(f"off: {reason}")
+
+    def on_rest(self, output, uri, **request):
+        """GET /adjuvant/..."""
+        try:
+            groups = request.get("groups") or ("",)
+            _reply(output, *self.answer(request["method"], groups[0], request.get("get") or {}))
+        except Exception as fault:
+            _reply(output, 500, {"error": "Internal error", "details": type(fault).__name__})
+
+    def answer(self, method, path, query):
+        """HTTP status and document."""
+        if self.desk is not None:
+            return self.api.answer(self.api.Request(method, path, query), self.desk)
+        if path == "status":
+            return 200, {"state": "off", "reason": self.broken}
+        return 503, {"error": "Adjuvant is off", "details": self.broken}
+
+
+def _add_virtual_environment(configuration):
+    """Let our packages be found: after this script's folder and the standard library, but before
+    those of the system, which may hold others of the same names."""
+    section = configuration.get("Adjuvant")
+    name = section.get("VirtualEnvironment", ".venv") if isinstance(section, dict) else ""
+    if not name or not isinstance(name, str):
+        return
+    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    environment = BASE / Path(name).expanduser()
+    packages = environment / "lib" / here / "site-packages"
+    if not packages.is_dir():
+        found = ", ".join(sorted(path.name for path in environment.glob("lib/python*"))) or "none"
+        raise RuntimeError(
+            f"Adjuvant.VirtualEnvironment {environment} holds no packages for {here}, "
+            f"which Orthanc embeds (found: {found})"
+        )
+    places = [n for n, entry in enumerate(sys.path) if entry.endswith("-packages")]
+    sys.path.insert(min(places, default=len(sys.path)), str(packages))
+
+
+def _reply(output, status, document):
+    body = json.dumps(document)
+    if status == 200:
+        output.AnswerBuffer(body, "application/json")
+        return
+    if status == 405:  # SendHttpStatus refuses this one, and Orthanc drops the connection
+        output.SendMethodNotAllowed("GET")
+        return
+    output.SetHttpHeader("Content-Type", "application/json")
+    output.SendHttpStatus(status, body, len(body))
+
+
+def _line(write):
+    """One line of the log for each text, whatever it holds."""
+    return lambda text: write("Adjuvant: " + " ".join(text.split()))
+
+
+def _error(text):
+    _line(orthanc.LogError)(text)
+
+
+Plugin().register()
