@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
+
 from adjuvant.preprocess import CHANNELS
 
 

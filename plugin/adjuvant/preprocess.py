@@ -29,6 +29,8 @@ Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 CHANNELS = 2
+# Of the highest pixel. Below it, all but a few pixels are empty: there is no scale to find.
+SMALLEST = 1e-6
 
 
 @validated(frozen=True, config=ConfigDict(extra="forbid"))
@@ -75,7 +77,10 @@ def resampling(source: int, target: int) -> Image:
     distance = np.abs(np.arange(source)[None, :] - centres[:, None])
     weights = np.clip(1.0 - distance / half, 0.0, None)
     # Beyond the border the image continues with its last pixel.
-    for side, outside in ((0, np.arange(-int(half) - 1, 0)), (-1, source + np.arange(int(half) + 1))):
+    for side, outside in (
+        (0, np.arange(-int(half) - 1, 0)),
+        (-1, source + np.arange(int(half) + 1)),
+    ):
         beyond = np.clip(1.0 - np.abs(outside[None, :] - centres[:, None]) / half, 0.0, None)
         weights[:, side] += beyond.sum(axis=1)
     matrix: Image = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -84,7 +89,7 @@ def resampling(source: int, target: int) -> Image:
 
 
 def resample(image: NDArray[Any], size: int) -> Image:
-    """Resample (rows, columns) to its place in a square of `size`, aspect kept; values keep scale."""
+    """Resample (rows, columns) to its part of a square of `size`, aspect kept; means are kept."""
     where = fit((image.shape[0], image.shape[1]), size)
     rows = resampling(image.shape[0], where.rows) @ image.astype(np.float32, copy=False)
     resampled: Image = rows @ resampling(image.shape[1], where.columns).T
@@ -107,9 +112,8 @@ def from_square(square: Image, shape: tuple[int, int]) -> Image:
     """The way back: (size, size) onto the source's own matrix of `shape`, pixel for pixel."""
     where = fit(shape, square.shape[0])
     inner = square[where.top : where.top + where.rows, where.left : where.left + where.columns]
-    restored: Image = (
-        resampling(where.rows, shape[0]) @ inner @ resampling(where.columns, shape[1]).T
-    )
+    rows = resampling(where.rows, shape[0]) @ inner
+    restored: Image = rows @ resampling(where.columns, shape[1]).T
     return restored
 
 
@@ -129,8 +133,12 @@ def prepare(counts: Image, plan: Preprocessing) -> Image:
 
 def normalise(image: Image, plan: Preprocessing) -> Image:
     """Counts on the network's grid (rows, columns) -> both channels (rows, columns, 2), float32."""
-    robust_maximum = max(float(np.percentile(uniform_filter(image, 3), plan.scale_percentile)), 1e-6)
-    mean = max(float(image.mean()), 1e-6)
-    root = np.minimum(np.sqrt(image / robust_maximum), plan.sqrt_ceiling)
-    log = np.minimum(np.log1p(image / mean) * plan.log_gain, plan.log_ceiling)
+    # Relative to the highest pixel: counts may come as anything from 1e-30 to 1e30 (rescaled).
+    highest = float(image.max())
+    relative: Image = (image / (highest or 1.0)).astype(np.float32, copy=False)
+    smooth = uniform_filter(relative, 3, mode="nearest")
+    robust_maximum = max(float(np.percentile(smooth, plan.scale_percentile)), SMALLEST)
+    mean = max(float(relative.mean(dtype=np.float64)), SMALLEST)
+    root = np.minimum(np.sqrt(relative / robust_maximum), plan.sqrt_ceiling)
+    log = np.minimum(np.log1p(relative / mean) * plan.log_gain, plan.log_ceiling)
     return np.stack([root, log], axis=-1).astype(np.float32, copy=False)

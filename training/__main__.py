@@ -1,0 +1,170 @@
+"""`python -m training`: simulate, sheet, train, evaluate, release."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from adjuvant.errors import AdjuvantError
+
+# TensorFlow and Keras are imported inside the commands that need them: help stays instant, and
+# TensorFlow's own chatter is silenced before it starts.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+NOTICE = "Everything here is trained on simulated scans – not for clinical use."  # noqa: RUF001
+RECIPES = Path(__file__).parent / "recipes"
+
+app = typer.Typer(
+    help=f"Simulate thyroid scans, train networks on them, measure and release them. {NOTICE}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder written by `simulate`.")]
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to write to; an interrupted run goes on.")],
+    n: Annotated[int, typer.Option(min=1, help="Number of scans.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Other seed, other patients.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; as many as cores by default.")
+    ] = None,
+) -> None:
+    """Simulate thyroid scans with their true outlines."""
+    from training.simulate import simulate as run
+
+    with _plain_errors():
+        run(out, n, seed, workers)
+
+
+@app.command()
+def sheet(
+    data: DataFolder,
+    out: Annotated[Path, typer.Option(help="PNG to write.")],
+    n: Annotated[int, typer.Option(min=1, help="Number of scans to show.")] = 48,
+    seed: Annotated[int, typer.Option(min=0, help="Which scans.")] = 1,
+) -> None:
+    """Draw a contact sheet of simulated scans with their outlines."""
+    from training.sheet import sheet as run
+
+    with _plain_errors():
+        run(data, out, n, seed)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Option(help="A TOML file, or the name of a recipe here.")],
+    data: DataFolder,
+    run: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one resumes.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, time a few steps, stop.")
+    ] = False,
+) -> None:
+    """Train a network by a recipe; run the same command again to resume."""
+    from training.loading import load_data
+    from training.recipe import read_recipe
+    from training.rehearsal import describe, rehearse
+    from training.train import train as start
+
+    console = Console()
+    with _plain_errors():
+        plan = read_recipe(find_recipe(recipe))
+        scans = load_data(data, plan, console)
+        describe(plan, scans, console)
+        if dry_run:
+            rehearse(plan, scans, console)
+            return
+        try:
+            state = start(plan, scans, run, console)
+        except KeyboardInterrupt:
+            console.print(f"interrupted; the same command resumes from the last epoch in {run}")
+            raise typer.Exit(130) from None
+        console.print(f"done: validation Dice {state.best_dice:.4f}, weights in {run}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="Folder of a released model version.")],
+    data: DataFolder,
+    out: Annotated[Path, typer.Option(help="Folder for evaluation.json, .md and worst.png.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first scans.")] = None,
+) -> None:
+    """Measure a released model on scans that training never saw."""
+    from adjuvant.network import load_network
+    from training.evaluate import evaluate as measure
+    from training.evaluate import markdown, write_evaluation
+    from training.loading import watched_cases
+    from training.pictures import Worst, draw_worst
+
+    console = Console()
+    with _plain_errors():
+        network = load_network(model)
+        worst = Worst()
+        measured = measure(watched_cases(data, limit, console), network, worst.see)
+        write_evaluation(measured, out)
+        draw_worst(worst, out / "worst.png")
+        console.print(markdown(measured))
+
+
+@app.command()
+def release(
+    run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
+    data: DataFolder,
+    folder: Annotated[Path, typer.Option("--to", help="For example models/thyroid/0.1.0.")],
+) -> None:
+    """Turn a finished run into a model version: weights, contract, measured figures, card.
+
+    DATA must be scans of patients that the run never saw: simulate them with another seed.
+    """
+    from training.evaluate import markdown
+    from training.loading import watched_cases
+    from training.release import Request
+    from training.release import release as publish
+
+    console = Console()
+    with _plain_errors():
+        request = Request(run, folder, folder.name)
+        measured = publish(request, watched_cases(data, None, console), lambda *_: None)
+        console.print(markdown(measured))
+        console.print(f"released {folder}")
+
+
+def find_recipe(name: str) -> Path:
+    """A path as it is; a bare name among the recipes of this package."""
+    bundled = RECIPES / f"{name}.toml"
+    return bundled if bundled.exists() else Path(name)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a user can mend is one line and exit code 1, not a traceback."""
+    from training.dataset import DatasetError
+    from training.errors import RecipeError, ReleaseError, TrainingError
+
+    try:
+        yield
+    except (
+        AdjuvantError,
+        DatasetError,
+        RecipeError,
+        ReleaseError,
+        TrainingError,
+        ValueError,
+        OSError,
+    ) as fault:
+        typer.echo(f"error: {fault}", err=True)
+        raise typer.Exit(1) from fault
+
+
+if __name__ == "__main__":
+    app()

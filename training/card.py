@@ -1,0 +1,58 @@
+"""The model card, generated from the contract and the evaluation: nothing in it is by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adjuvant.model import Model
+from training.evaluate import Evaluation, markdown
+
+NOTICE = "trained on simulated scans – not for clinical use"  # noqa: RUF001
+
+
+def write_card(model: Model, measured: Evaluation, folder: Path) -> None:
+    """Write `card.md` (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)."""
+    (folder / "card.md").write_text(card(model, measured), "utf-8")
+
+
+def card(model: Model, measured: Evaluation) -> str:
+    """The whole card as markdown."""
+    training = model.training
+    notice = f"**{NOTICE[0].upper()}{NOTICE[1:]}.**\n\n" if model.simulated else ""
+    return f"""# Model card: {model.name} {model.version}
+
+{notice}## Intended use
+Outlines the visible thyroid gland on planar thyroid scintigraphies (static views, Tc-99m
+pertechnetate, I-123, I-131) as a second reader beside a physician, never in place of one. For
+research, teaching and technical evaluation, until a site has trained or validated it on its own
+scans. It must not be used for dosimetry, for children, or for anything but thyroid views.
+
+## Training
+| | |
+|---|---|
+| data | {training.data} scans: {training.images} images of {training.patients} patients |
+| truth | the visible edge by the written rule in `docs/truth.md`, known from the simulation |
+| recipe | `{training.recipe}` |
+| source | commit {training.commit} |
+| date | {training.date} |
+| input | {model.preprocessing.size} x {model.preprocessing.size}, any matrix is resampled to it |
+| labels | {", ".join(model.output.labels)} |
+| threshold | {model.output.threshold:g}; islands below {model.output.minimum_area_pixels} pixels \
+of the network's grid are dropped |
+| weights | `{model.weights.file}`, SHA-256 `{model.weights.sha256}` |
+
+## Figures
+{markdown(measured)}
+## Where it did worst
+![Worst cases: truth cyan, network yellow](worst.png)
+
+## Limits
+- Figures on simulated scans say how well the network learnt the simulator, not how well it reads
+  patients. No public set of thyroid scintigraphies with masks is known to measure that.
+- A gland whose peak stays below about a third of the background has no outline by definition.
+- Salivary glands, oesophageal activity, contamination, markers and ectopic tissue can be taken for
+  gland, or gland for them. A gland cut by the border is outlined only as far as it is seen.
+- Readers differ too: κ of 0.57 to 0.70 between four readers of solitary cold lesions. Small
+  nodules are beyond the method: none of 22 nodules of 2 to 5 mm was seen (JAMA 1976), and the
+  anterior view alone missed 31 % of 192.
+"""

@@ -1,0 +1,122 @@
+"""A recipe: everything that decides a training besides the scans, as a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from adjuvant.preprocess import Preprocessing
+from training.architectures import ARCHITECTURES, Design
+from training.errors import RecipeError
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, instances are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(Strict):
+    """Which architecture, and its numbers."""
+
+    architecture: str = "unet"
+    filters: int = Field(default=16, ge=1, le=64)
+    depth: int = Field(default=4, ge=1, le=6)
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"known architectures are {', '.join(sorted(ARCHITECTURES))}")
+        return name
+
+    def design(self, labels: int) -> Design:
+        """The same, as the architecture takes it."""
+        return Design(labels, self.filters, self.depth, self.precision)
+
+
+class Augmentation(Strict):
+    """Limits of the random changes; each is drawn evenly up to its limit (see augmentation.py)."""
+
+    probability: float = Field(default=0.8, ge=0, le=1, description="Of any change of geometry.")
+    rotation_degrees: float = Field(default=15, ge=0, le=180)
+    scale: float = Field(default=1.3, ge=1, le=3, description="Between 1 / scale and scale.")
+    shift: float = Field(default=0.15, ge=0, le=1, description="Part of the image's side.")
+    elastic_pixels: float = Field(default=2.0, ge=0, le=20)
+    blur_pixels: float = Field(default=0.8, ge=0, le=5)
+    thinning: float = Field(default=0.3, gt=0, le=1, description="Smallest part of counts kept.")
+    gain: float = Field(default=1.2, ge=1, le=3, description="Uneven sensitivity over the field.")
+    flip: bool = True
+
+
+class Stage(Strict):
+    """Epochs at one image size; the learning rate falls over each stage along a cosine."""
+
+    size: int = Field(ge=16, le=1024)
+    epochs: int = Field(ge=1)
+    batch: int = Field(ge=1, le=512)
+    learning_rate: float = Field(gt=0, le=1)
+    warm_up: float = Field(default=0.05, ge=0, lt=1, description="Part of the stage's steps.")
+    patience: int = Field(default=0, ge=0, description="Epochs without progress; 0: never stop.")
+
+
+class Recipe(Strict):
+    """The whole recipe. `split` is the part of patients for training, the rest validates."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$")
+    model: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    labels: tuple[str, ...] = Field(default=("thyroid",), min_length=1, max_length=1)
+    seed: int = Field(default=1, ge=0)
+    split: float = Field(default=0.9, gt=0, lt=1)
+    images_per_epoch: int = Field(default=2000, ge=1)
+    validation_images: int = Field(default=200, ge=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    minimum_area_pixels: int = Field(default=30, ge=0)
+    network: Network = Network()
+    preprocessing: Preprocessing = Preprocessing()
+    augmentation: Augmentation = Augmentation()
+    stages: tuple[Stage, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Recipe:
+        step = 2**self.network.depth
+        for number, stage in enumerate(self.stages):
+            if stage.size % step:
+                raise ValueError(
+                    f"stages.{number}.size must be a multiple of {step} "
+                    f"at network.depth {self.network.depth}, got {stage.size}"
+                )
+        if self.stages[-1].size != self.preprocessing.size:
+            raise ValueError(
+                f"the last stage's size must be preprocessing.size "
+                f"({self.preprocessing.size}), got {self.stages[-1].size}"
+            )
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe. Raises RecipeError naming file, key and value."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except OSError as fault:
+        raise RecipeError(f"cannot read {path}: {fault.strerror}") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise RecipeError(f"{path} is not TOML: {fault}") from fault
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as fault:
+        raise RecipeError(f"{path}: {_first(fault)}") from fault
+
+
+def _first(fault: ValidationError) -> str:
+    """Key, message and value of the first error."""
+    first = fault.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if not key:
+        return str(first["msg"])
+    return f"{key}: {first['msg']}, got {first['input']!r}"

@@ -1,0 +1,157 @@
+"""A finished run -> `models/<name>/<version>/`: weights, contract, measured figures, model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adjuvant.model import CONTRACT_FILE, Model, Output, Training, Weights
+from adjuvant.network import Network, load_network
+from adjuvant.preprocess import CHANNELS, Mask
+from training.card import write_card
+from training.errors import ReleaseError
+from training.evaluate import Evaluation, Score, evaluate, write_evaluation
+from training.phantom.case import Case
+from training.pictures import Worst, draw_worst
+from training.recipe import Recipe
+from training.train import BEST_FILE, RUN_FILE, build, compile_for, read_state
+
+# Both run the same float32 weights; only the order of sums differs.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Request:
+    """Release `run` as `version` into `folder`, which must not exist yet."""
+
+    run: Path
+    folder: Path
+    version: str
+
+
+def release(
+    request: Request, cases: Iterable[Case], seen: Callable[[Case, Mask, Score], None]
+) -> Evaluation:
+    """Export, check, measure on `cases`, write the card; the folder appears only when all is well.
+
+    Raises ReleaseError when the run is not finished, the folder exists already, a case is of a
+    patient of the run, or the released file does not answer as the trained network does; ModelFault when the plugin cannot load it.
+    """
+    if request.folder.exists():
+        raise ReleaseError(f"{request.folder} exists; a released version never changes")
+    about, recipe = _finished(request.run)
+    known = set(about["patient_ids"])
+    request.folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=request.folder.parent, prefix=".release-") as new:
+        folder = Path(new) / request.version
+        folder.mkdir()
+        network = export(request, recipe, about, folder)
+        worst = Worst()
+
+        def both(case: Case, found: Mask, score: Score) -> None:
+            if case.patient_id in known:
+                raise ReleaseError(
+                    f"case {case.case_id} is of a patient of the training data: "
+                    "measure on patients that the run never saw"
+                )
+            worst.see(case, found, score)
+            seen(case, found, score)
+
+        measured = evaluate(cases, network, both)
+        model = network.model.model_copy(update={"figures": figures(measured)})
+        write_contract(model, folder)
+        write_evaluation(measured, folder)
+        draw_worst(worst, folder / "worst.png")
+        write_card(model, measured, folder)
+        shutil.move(folder, request.folder)
+    return measured
+
+
+def _finished(run: Path) -> tuple[dict[str, Any], Recipe]:
+    """What the run is made of, once its last stage has a best epoch."""
+    try:
+        about = json.loads((run / RUN_FILE).read_text("utf-8"))
+    except OSError as fault:
+        raise ReleaseError(f"{run} is not a run: cannot read {RUN_FILE}") from fault
+    recipe = Recipe.model_validate(about["recipe"])
+    state, last = read_state(run), len(recipe.stages) - 1
+    if state.stage < last or state.best_epoch == 0:
+        raise ReleaseError(
+            f"{run} has reached stage {state.stage + 1} of {last + 1}, epoch {state.epoch}: "
+            "train on before releasing"
+        )
+    return about, recipe
+
+
+def export(request: Request, recipe: Recipe, about: dict[str, Any], folder: Path) -> Network:
+    """Write weights (float32, no optimizer) and contract; load them as the plugin does; compare."""
+    trained = build(recipe, precision="float32")
+    compile_for(trained, recipe)
+    trained.optimizer.build(trained.trainable_variables)
+    trained.load_weights(request.run / BEST_FILE)
+    plain = build(recipe, precision="float32")
+    plain.set_weights(trained.get_weights())
+    file = folder / f"{recipe.model}.keras"
+    plain.save(file)
+    write_contract(contract(request, recipe, about, file), folder)
+    network = load_network(folder, device="cpu")
+    size = recipe.preprocessing.size
+    inputs = np.random.default_rng(0).random((2, size, size, CHANNELS), np.float32)
+    difference = float(np.abs(np.asarray(trained(inputs, training=False)) - network(inputs)).max())
+    if not difference <= TOLERANCE:
+        raise ReleaseError(
+            f"{file.name} answers differently from the trained network, by up to {difference:g}"
+        )
+    return network
+
+
+def contract(request: Request, recipe: Recipe, about: dict[str, Any], file: Path) -> Model:
+    """The model's contract, before anything is measured."""
+    return Model(
+        name=recipe.model,
+        version=request.version,
+        weights=Weights(file=file.name, sha256=hashlib.sha256(file.read_bytes()).hexdigest()),
+        preprocessing=recipe.preprocessing,
+        output=Output(
+            labels=recipe.labels,
+            threshold=recipe.threshold,
+            minimum_area_pixels=recipe.minimum_area_pixels,
+        ),
+        training=Training(
+            data=about["data"],
+            images=about["images"],
+            patients=about["patients"],
+            recipe=recipe.name,
+            commit=about["commit"],
+            date=about["date"],
+        ),
+        figures={},
+    )
+
+
+def write_contract(model: Model, folder: Path) -> None:
+    """`model.json`, as `adjuvant.model.read_model` reads it."""
+    (folder / CONTRACT_FILE).write_text(model.model_dump_json(indent=2) + "\n", "utf-8")
+
+
+def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:
+    """The few figures that travel with the model: each with its interval."""
+    result: dict[str, float | str | list[float]] = {
+        "data": f"{measured.scans} simulated scans of {measured.patients} unseen patients",
+    }
+    named = {f"dice_{name}": figure for name, figure in measured.dice.items()}
+    named |= {f"hausdorff_95_mm_{name}": one for name, one in measured.hausdorff_95_mm.items()}
+    if measured.silent_without_gland is not None:
+        named["silent_without_gland"] = measured.silent_without_gland
+    for name, figure in named.items():
+        result[name] = round(figure.value, 4)
+        result[f"{name}_interval_95"] = [round(figure.low, 4), round(figure.high, 4)]
+    return result

@@ -1,0 +1,278 @@
+"""Train a network by a recipe: epoch after epoch, each of them kept, each of them resumable."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from training.architectures import ARCHITECTURES
+from training.batches import (
+    Images,
+    prefetched,
+    reduced,
+    training_batches,
+    validation_batches,
+)
+from training.errors import TrainingError
+from training.losses import dice_and_cross_entropy
+from training.progress import progress_bar
+from training.recipe import Recipe, Stage
+
+RUN_FILE = "run.json"
+STATE_FILE = "state.json"
+LOG_FILE = "log.csv"
+BEST_FILE = "best.weights.h5"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Scans to learn from and, of other patients, to validate on; `patient_ids` of both."""
+
+    training: Images
+    validation: Images
+    training_patients: int
+    patient_ids: tuple[str, ...]
+    simulated: bool = True
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a run is: `epoch` epochs of `stage` are done, `weights` is the file after them."""
+
+    stage: int = 0
+    epoch: int = 0
+    weights: str | None = None
+    best_dice: float = -1.0
+    best_epoch: int = 0
+    log: tuple[dict[str, float], ...] = ()
+
+
+def train(recipe: Recipe, data: Data, run: Path, console: Console) -> State:
+    """Train into the folder `run`, from its last whole epoch where there is one.
+
+    The best epoch of the last stage, by Dice on the validation scans, ends in `best.weights.h5`.
+    Raises TrainingError when the folder holds a run of another recipe or of other scans.
+    """
+    _claim(recipe, data, run)
+    state = read_state(run)
+    keras.utils.set_random_seed(recipe.seed)
+    network = build(recipe)
+    for number in range(state.stage, len(recipe.stages)):
+        state = _train_stage(network, recipe, data, (run, number, console))
+    return state
+
+
+def build(recipe: Recipe, precision: str | None = None) -> keras.Model:
+    """The recipe's network with fresh weights, at its own precision or the one given."""
+    design = recipe.network.design(len(recipe.labels))
+    if precision is not None:
+        design = replace(design, precision=precision)
+    return ARCHITECTURES[recipe.network.architecture](design)
+
+
+def read_state(run: Path) -> State:
+    """How far the run in this folder is; a fresh state where nothing is there yet."""
+    path = run / STATE_FILE
+    if not path.exists():
+        return State()
+    content = json.loads(path.read_text("utf-8"))
+    return State(**{**content, "log": tuple(content["log"])})
+
+
+def learning_rate(stage: Stage, step: int, steps: int) -> float:
+    """Linear rise over the warm-up, then a cosine down to a hundredth (SGDR, ICLR 2017)."""
+    rise = max(1, round(stage.warm_up * steps))
+    if step < rise:
+        return stage.learning_rate * (step + 1) / rise
+    part = (step - rise) / max(1, steps - rise)
+    return stage.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part)))
+
+
+def _claim(recipe: Recipe, data: Data, run: Path) -> None:
+    """Write what the run is made of, or check that the folder's run is made of the same."""
+    content = {
+        "recipe": recipe.model_dump(mode="json"),
+        "images": len(data.training),
+        "patients": data.training_patients,
+        "patient_ids": list(data.patient_ids),
+        "data": "simulated" if data.simulated else "clinical",
+    }
+    path = run / RUN_FILE
+    if path.exists():
+        there = json.loads(path.read_text("utf-8"))
+        different = [key for key in content if there.get(key) != content[key]]
+        if different:
+            raise TrainingError(
+                f"{run} holds a run with other {' and '.join(different)}; choose another folder"
+            )
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).date().isoformat()
+    _write(path, json.dumps({**content, "commit": commit(), "date": now}, indent=2))
+
+
+def commit() -> str:
+    """The commit of this source, with `-dirty` where tracked files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        answer = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def _train_stage(
+    network: keras.Model, recipe: Recipe, data: Data, place: tuple[Path, int, Console]
+) -> State:
+    """All epochs of one stage that are still to do."""
+    run, number, console = place
+    stage = recipe.stages[number]
+    state = read_state(run)
+    training = reduced(data.training, stage.size)
+    compile_for(network, recipe)
+    if state.weights is not None:
+        if state.stage == number:
+            network.optimizer.build(network.trainable_variables)
+            network.load_weights(run / state.weights)
+        else:
+            _load_without_optimizer(network, recipe, run / state.weights)
+    while state.epoch < stage.epochs and not _stalled(state, stage):
+        title = f"stage {number + 1}/{len(recipe.stages)} epoch {state.epoch + 1}/{stage.epochs}"
+        row = _train_epoch(network, recipe, training, (number, state.epoch, title, console))
+        row |= validate(network, recipe, data.validation, stage)
+        state = _keep(network, run, state, row)
+        console.print(
+            f"{title}  loss {row['loss']:.4f}  validation Dice {row['dice']:.4f}"
+            f"  {row['images_per_s']:.1f} images/s"
+        )
+    if number + 1 < len(recipe.stages):
+        state = replace(state, stage=number + 1, epoch=0, best_dice=-1.0, best_epoch=0)
+        _write(run / STATE_FILE, json.dumps(asdict(state), indent=1))
+    return state
+
+
+def compile_for(network: keras.Model, recipe: Recipe) -> None:
+    """A fresh optimizer; without XLA, which makes convolutions slower on a CPU."""
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay, clipnorm=1.0)
+    network.compile(optimizer, dice_and_cross_entropy, jit_compile=False)
+
+
+def _load_without_optimizer(network: keras.Model, recipe: Recipe, weights: Path) -> None:
+    """The weights of the stage before, whose optimizer this stage does not go on with."""
+    before = build(recipe)
+    compile_for(before, recipe)
+    before.optimizer.build(before.trainable_variables)
+    before.load_weights(weights)
+    network.set_weights(before.get_weights())
+
+
+def _stalled(state: State, stage: Stage) -> bool:
+    """True once the best epoch lies further back than the recipe's patience."""
+    return bool(stage.patience) and state.epoch - state.best_epoch >= stage.patience
+
+
+def _train_epoch(
+    network: keras.Model, recipe: Recipe, images: Images, place: tuple[int, int, str, Console]
+) -> dict[str, float]:
+    """One epoch; its mean loss and speed."""
+    number, epoch, title, console = place
+    stage = recipe.stages[number]
+    calls = list(training_batches(images, recipe, number, epoch))
+    started, losses = time.monotonic(), []
+    with progress_bar(console) as bar:
+        task = bar.add_task(title, total=len(calls))
+        for step, (inputs, truth) in enumerate(prefetched(iter(calls))):
+            rate = learning_rate(stage, epoch * len(calls) + step, stage.epochs * len(calls))
+            network.optimizer.learning_rate = rate
+            loss = float(network.train_on_batch(inputs, truth))
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is {loss} at {title}: lower stages.{number}.learning_rate, "
+                    f"{stage.learning_rate:g}"
+                )
+            losses.append(loss)
+            bar.update(task, advance=1, description=f"{title} loss {np.mean(losses[-50:]):.4f}")
+    seconds = time.monotonic() - started
+    return {
+        "stage": number,
+        "epoch": epoch,
+        "loss": float(np.mean(losses)),
+        "images_per_s": len(calls) * stage.batch / seconds,
+        "seconds": seconds,
+    }
+
+
+def validate(
+    network: keras.Model, recipe: Recipe, images: Images, stage: Stage
+) -> dict[str, float]:
+    """Mean Dice where there is a gland, and the part of the empty scans that stay empty."""
+    plan = replace(recipe.preprocessing, size=stage.size)
+    dices, silent = [], []
+    for inputs, truth in prefetched(validation_batches(images, plan, stage.batch)):
+        found = np.asarray(network.predict_on_batch(inputs)) > recipe.threshold
+        wanted = truth > 0.5
+        for one, other in zip(found, wanted, strict=True):
+            if other.any():
+                dices.append(2 * (one & other).sum() / (one.sum() + other.sum()))
+            else:
+                silent.append(not one.any())
+    nothing = float("nan")
+    return {
+        "dice": float(np.mean(dices)) if dices else 0.0,
+        "silent": float(np.mean(silent)) if silent else nothing,
+    }
+
+
+def _keep(network: keras.Model, run: Path, state: State, row: dict[str, float]) -> State:
+    """Write weights and optimizer, then the state that names them: a kill leaves a whole epoch."""
+    file = f"stage{int(row['stage'])}-epoch{int(row['epoch']):04d}.weights.h5"
+    network.save_weights(run / file)
+    better = row["dice"] > state.best_dice
+    if better:
+        _replace(run / BEST_FILE, lambda path: path.write_bytes((run / file).read_bytes()))
+    kept = replace(
+        state,
+        epoch=state.epoch + 1,
+        weights=file,
+        best_dice=row["dice"] if better else state.best_dice,
+        best_epoch=state.epoch + 1 if better else state.best_epoch,
+        log=(*state.log, row),
+    )
+    _write(run / STATE_FILE, json.dumps(asdict(kept), indent=1))
+    _replace(run / LOG_FILE, lambda path: _write_log(path, kept.log))
+    if state.weights is not None and state.weights != file:
+        (run / state.weights).unlink(missing_ok=True)
+    return kept
+
+
+def _write_log(path: Path, rows: tuple[dict[str, float], ...]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write(path: Path, text: str) -> None:
+    _replace(path, lambda new: new.write_text(text + "\n", "utf-8"))
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write beside and rename, so that nobody ever reads half a file."""
+    new = path.with_name(path.name + ".new")
+    write(new)
+    os.replace(new, path)
