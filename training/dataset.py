@@ -1,0 +1,133 @@
+"""A folder of cases: `index.csv` and one compressed file per case, safe against interruption."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.phantom.case import Case, Property
+
+INDEX = "index.csv"
+CASES = "cases"
+FIXED_COLUMNS = ("case_id", "patient_id")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index: enough to choose cases without opening them."""
+
+    case_id: str
+    patient_id: str
+    properties: dict[str, Property]
+
+
+class DatasetError(Exception):
+    """A data set's file is missing or is not what it should be; the text names it."""
+
+
+def case_path(folder: Path, case_id: str) -> Path:
+    """Where the pixels of a case are."""
+    return folder / CASES / f"{case_id}.npz"
+
+
+def write_case(folder: Path, case: Case) -> Entry:
+    """Store pixels, truth and properties in one file, which appears whole or not at all."""
+    path = case_path(folder, case.case_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    about = {"patient_id": case.patient_id, "properties": case.properties}
+    with unfinished.open("wb") as file:
+        np.savez_compressed(
+            file,
+            counts=case.counts,
+            gland=np.packbits(case.gland),
+            about=np.array(json.dumps(about)),
+        )
+    unfinished.replace(path)
+    return Entry(case.case_id, case.patient_id, case.properties)
+
+
+def read_case(folder: Path, entry: Entry) -> Case:
+    """The case of an index line. Raises DatasetError when its file is missing or damaged."""
+    counts, gland, _ = _read(case_path(folder, entry.case_id))
+    return Case(entry.case_id, entry.patient_id, counts, gland, entry.properties)
+
+
+def read_entry(folder: Path, case_id: str) -> Entry:
+    """The index line of a stored case, from its own file."""
+    _, _, about = _read(case_path(folder, case_id))
+    return Entry(case_id, about["patient_id"], about["properties"])
+
+
+def _read(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            counts = stored["counts"]
+            gland = np.unpackbits(stored["gland"], count=counts.size).astype(bool)
+            return counts, gland.reshape(counts.shape), json.loads(str(stored["about"]))
+    except (OSError, ValueError, KeyError, EOFError) as fault:
+        raise DatasetError(f"cannot read {path}: {fault}") from fault
+
+
+def write_index(folder: Path, entries: Iterable[Entry]) -> None:
+    """Write `index.csv`, ordered by case; one column for each property."""
+    ordered = sorted(entries, key=lambda entry: entry.case_id)
+    names = sorted({name for entry in ordered for name in entry.properties})
+    unfinished = folder / f"{INDEX}.{os.getpid()}.part"
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*FIXED_COLUMNS, *names))
+        for entry in ordered:
+            values = (json.dumps(entry.properties.get(name)) for name in names)
+            writer.writerow((entry.case_id, entry.patient_id, *values))
+    unfinished.replace(folder / INDEX)
+
+
+def read_index(folder: Path) -> list[Entry]:
+    """Every case of the data set. Raises DatasetError when there is no readable index."""
+    path = folder / INDEX
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [_entry(row) for row in csv.DictReader(file)]
+    except OSError as fault:
+        raise DatasetError(f"cannot read {path}: {fault.strerror}") from fault
+    except (KeyError, TypeError, ValueError) as fault:
+        raise DatasetError(f"{path} is not an index of cases: {fault}") from fault
+
+
+def _entry(row: Mapping[str, str]) -> Entry:
+    properties = {
+        name: json.loads(value) for name, value in row.items() if name not in FIXED_COLUMNS
+    }
+    return Entry(row["case_id"], row["patient_id"], properties)
+
+
+def split_patients(
+    entries: Iterable[Entry], fractions: Mapping[str, float], seed: int
+) -> dict[str, list[Entry]]:
+    """Divide cases so that no patient is on two sides; `fractions` of the patients, by name.
+
+    The same entries, fractions and seed give the same split. Raises ValueError when the fractions
+    do not sum to 1.
+    """
+    if min(fractions.values()) < 0 or abs(sum(fractions.values()) - 1) > 1e-6:
+        raise ValueError(f"fractions must sum to 1, got {dict(fractions)}")
+    entries = list(entries)
+    patients = sorted({entry.patient_id for entry in entries})
+    np.random.default_rng(seed).shuffle(patients)
+    ends = np.rint(np.cumsum(list(fractions.values())) * len(patients)).astype(int)
+    side_of = {
+        patient: name
+        for name, low, high in zip(fractions, (0, *ends[:-1]), ends, strict=True)
+        for patient in patients[low:high]
+    }
+    split: dict[str, list[Entry]] = {name: [] for name in fractions}
+    for entry in entries:
+        split[side_of[entry.patient_id]].append(entry)
+    return split

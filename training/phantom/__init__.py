@@ -1,0 +1,1 @@
+"""Simulated planar thyroid scintigraphies with their true gland outline."""

@@ -1,0 +1,129 @@
+"""A patient's gland and neck as solid shapes in millimetres, and their activity on a voxel grid.
+
+Patient axes: x towards the patient's left, y towards the feet, z from the skin of the neck
+backwards; the origin lies on the skin in front of the isthmus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+Volume = NDArray[np.float32]
+Point = tuple[float, float, float]
+
+NOISE_NODES = 40
+PARTS = ("right", "left", "isthmus", "pyramidal")
+
+
+@dataclass(frozen=True)
+class Solid:
+    """An ellipsoid: `centre` and `semi_axes` in mm, turned by `tilt_deg` in the coronal plane.
+
+    `taper` makes it a pear: at +1 semi-axis towards the feet it is `1 + taper` times as wide.
+    `activity` is per volume, relative to soft tissue (1).
+    """
+
+    part: str
+    centre: Point
+    semi_axes: Point
+    tilt_deg: float = 0.0
+    taper: float = 0.0
+    activity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Texture:
+    """Unevenness of a tissue: relative `strength`, correlation length `scale_mm`, own `seed`."""
+
+    strength: float
+    scale_mm: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Gland:
+    """Lobes, isthmus and pyramidal lobe, with the nodules in them.
+
+    A cold nodule keeps `activity` (0..1) of the tissue that it replaces; a hot one has its own.
+    """
+
+    parts: tuple[Solid, ...]
+    cold: tuple[Solid, ...]
+    hot: tuple[Solid, ...]
+    texture: Texture
+    roughness: Texture
+
+
+@dataclass(frozen=True)
+class GlandActivity:
+    """Activity on the grid: `parts` (part, z, y, x) without any nodule, `loss` the fraction that
+    cold and hot nodules replace, `hot` what hot nodules hold; all float32 (z, y, x)."""
+
+    parts: Volume
+    loss: Volume
+    cold: Volume
+    hot: Volume
+
+
+def occupancy(solid: Solid, points: Volume, edge_mm: float, noise: Volume | None = None) -> Volume:
+    """The fraction of each voxel inside the solid; `points` is float32 (3, z, y, x) in mm."""
+    shifted = [points[axis] - np.float32(solid.centre[axis]) for axis in range(3)]
+    angle = np.deg2rad(solid.tilt_deg)
+    cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    along = (sine * shifted[0] + cosine * shifted[1]) / np.float32(solid.semi_axes[1])
+    across = (cosine * shifted[0] - sine * shifted[1]) / np.float32(solid.semi_axes[0])
+    if solid.taper:
+        across = across / np.maximum(1 + np.float32(solid.taper) * along, 0.3)
+    deep = shifted[2] / np.float32(solid.semi_axes[2])
+    radius = np.sqrt(across * across + along * along + deep * deep)
+    if noise is not None:
+        radius = radius * (1 + noise)
+    margin = (1 - radius) * np.float32(min(solid.semi_axes) / edge_mm)
+    filled: Volume = np.clip(0.5 + margin, 0, 1).astype(np.float32, copy=False)
+    return filled
+
+
+def unevenness(texture: Texture, points: Volume) -> Volume:
+    """A smooth random field of standard deviation `strength` at `points` (3, z, y, x), periodic.
+
+    The same texture gives the same field in every view of a patient.
+    """
+    rng = np.random.default_rng(texture.seed)
+    nodes = gaussian_filter(rng.standard_normal((NOISE_NODES,) * 3, np.float32), 1, mode="wrap")
+    nodes *= texture.strength / nodes.std()
+    places = points / np.float32(texture.scale_mm / 2) + NOISE_NODES / 2
+    field: Volume = map_coordinates(nodes, places, order=1, mode="grid-wrap", output=np.float32)
+    return field
+
+
+def gland_activity(gland: Gland, points: Volume, edge_mm: float) -> GlandActivity:
+    """Fill the grid with the gland's activity."""
+    rough = unevenness(gland.roughness, points)
+    filled = np.zeros((len(PARTS), *points.shape[1:]), np.float32)
+    weighted = np.zeros_like(filled)
+    for solid in gland.parts:
+        inside = occupancy(solid, points, edge_mm, rough)
+        number = PARTS.index(solid.part)
+        filled[number] = np.maximum(filled[number], inside)
+        weighted[number] = np.maximum(weighted[number], inside * solid.activity)
+    # Where parts overlap, tissue is there once.
+    once = filled.max(axis=0) / np.maximum(filled.sum(axis=0), 1e-6)
+    texture = np.clip(1 + unevenness(gland.texture, points), 0.05, 3)
+    cold_left = np.ones(points.shape[1:], np.float32)
+    for solid in gland.cold:
+        cold_left *= 1 - occupancy(solid, points, edge_mm, rough) * (1 - solid.activity)
+    hot_left, hot = np.ones_like(cold_left), np.zeros_like(cold_left)
+    for solid in gland.hot:
+        inside = occupancy(solid, points, edge_mm, 0.5 * rough)
+        hot_left *= 1 - inside
+        hot = np.maximum(hot, inside * solid.activity)
+    return GlandActivity(
+        parts=weighted * (once * texture),
+        loss=1 - cold_left * hot_left,
+        cold=1 - cold_left,
+        hot=hot * (0.5 + 0.5 * texture) * cold_left,
+    )

@@ -1,0 +1,191 @@
+"""A scan with its truth from two numbers: the seed of a data set and the number of the case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from training.phantom.acquisition import Acquisition, draw_acquisition
+from training.phantom.anatomy import Gland, GlandActivity, Volume, gland_activity
+from training.phantom.background import body_activity, tissue
+from training.phantom.camera import PIVOT_MM, Detector, Grid, Image, make_grid, project, to_patient
+from training.phantom.case import Case, Property
+from training.phantom.distributions import Patient, draw_patient
+from training.phantom.exposure import expose, resize, scattered, spots_image, uniformity_map
+from training.phantom.truth import Mask, Projections, clean, score
+
+BLOCK = 6
+# Six cases in a row belong to patients with so many cases each.
+PATIENTS_IN_BLOCK = ((1, 2, 3), (2, 2, 2), (1, 1, 2, 2), (3, 3), (1, 1, 1, 3), (1, 1, 1, 1, 2))
+FINEST_PROJECTION = 256
+BODY_STEP_MM = 5.0
+WIDE_FIELD_MM = 440.0
+LARGEST_BODY_MM = 640.0
+
+
+@dataclass(frozen=True)
+class Attenuation:
+    """Transmission from each voxel of `grid` to the skin, float32 (z, y, x)."""
+
+    grid: Grid
+    transmission: Volume
+
+
+def patient_number(seed: int, number: int) -> int:
+    """The patient that case `number` shows; patients have one to three consecutive cases."""
+    block, place = divmod(number, BLOCK)
+    rng = np.random.default_rng([seed, 0, block])
+    sizes = PATIENTS_IN_BLOCK[int(rng.integers(len(PATIENTS_IN_BLOCK)))]
+    return block * BLOCK + int(np.searchsorted(np.cumsum(sizes), place, side="right"))
+
+
+def simulate_case(seed: int, number: int) -> Case:
+    """Case `number` (from 0) of the data set `seed`: the same numbers give the same pixels."""
+    who = patient_number(seed, number)
+    patient = draw_patient(np.random.default_rng([seed, 1, who]))
+    rng = np.random.default_rng([seed, 2, number])
+    acquisition = draw_acquisition(rng, patient)
+    counts, gland = take_image(rng, patient, acquisition)
+    return Case(
+        case_id=f"s{seed}-c{number:06d}",
+        patient_id=f"s{seed}-p{who:06d}",
+        counts=counts,
+        gland=gland,
+        properties=describe(patient, acquisition, gland),
+    )
+
+
+def describe(patient: Patient, acquisition: Acquisition, gland: Mask) -> dict[str, Property]:
+    """What a table of cases shows."""
+    detector = acquisition.detector
+    return {
+        "isotope": patient.isotope,
+        "collimator": detector.collimator.name,
+        "disease": patient.disease,
+        "total_counts": round(acquisition.total_counts),
+        "rows": detector.matrix,
+        "columns": detector.matrix,
+        "spacing_mm": round(detector.spacing_mm, 4),
+        "view": acquisition.view,
+        "duration_s": acquisition.duration_s,
+        "gland_visible": bool(gland.any()),
+        "cold_nodules": len(patient.gland.cold),
+        "hot_nodules": len(patient.gland.hot),
+        "processing": acquisition.processing,
+    }
+
+
+def take_image(
+    rng: np.random.Generator, patient: Patient, acquisition: Acquisition
+) -> tuple[np.ndarray, Mask]:
+    """Counts uint16 and gland bool, both (rows, columns)."""
+    detector = acquisition.detector
+    matrix = detector.matrix
+    coarse = _projection_detector(detector)
+    seen = see(patient, acquisition, coarse)
+    inside = clean(resize(score(seen, coarse.spacing_mm), matrix) > 1, detector.spacing_mm)
+    image = resize(seen.parenchyma + seen.hot + seen.background, matrix)
+    image = image / image.sum()
+    image += spots_image(acquisition.spots, detector, acquisition.pose.distance_mm)
+    image *= uniformity_map(rng, acquisition)
+    expected = image * (acquisition.total_counts / image.sum())
+    return expose(rng, expected, acquisition), inside
+
+
+def _projection_detector(detector: Detector) -> Detector:
+    """Half the matrix where pixels are far finer than the camera can resolve."""
+    matrix = min(detector.matrix, FINEST_PROJECTION)
+    spacing = detector.spacing_mm * detector.matrix / matrix
+    return Detector(**{**detector.__dict__, "matrix": matrix, "spacing_mm": spacing})
+
+
+def see(patient: Patient, acquisition: Acquisition, detector: Detector) -> Projections:
+    """Noise-free projections of gland and background."""
+    body_grid = make_body_grid(acquisition, detector)
+    points = to_patient(body_grid, acquisition.pose)
+    neck = patient.surroundings.neck
+    body = tissue(neck, points, BODY_STEP_MM)
+    depth = np.cumsum(body, axis=0) * BODY_STEP_MM - 0.5 * body * BODY_STEP_MM
+    transmission = np.exp(-detector.attenuation * depth).astype(np.float32)
+    around = body_activity(patient.surroundings, points, body) * transmission
+    background = project(around[None], body_grid, detector)[0]
+    grid = make_gland_grid(patient.gland, acquisition)
+    through = Attenuation(body_grid, transmission)
+    parts, parenchyma, hot = project_gland(patient.gland, grid, acquisition, detector, through)
+    wide = scattered(parenchyma + hot + background, detector)
+    return Projections(parts, parenchyma, hot, background + wide)
+
+
+def project_gland(
+    gland: Gland, grid: Grid, acquisition: Acquisition, detector: Detector, through: Attenuation
+) -> tuple[Image, Image, Image]:
+    """Projections of the parts as if healthy (part, r, c), of parenchyma and of hot nodules."""
+    points = to_patient(grid, acquisition.pose)
+    edge = float(np.mean([grid.x[1] - grid.x[0], grid.z[1] - grid.z[0]]))
+    activity: GlandActivity = gland_activity(gland, points, edge)
+    present = [number for number in range(4) if activity.parts[number].any()]
+    lit = transmitted(through, grid)
+    volumes = [activity.parts[number] * lit for number in present]
+    volumes.append(activity.parts.sum(axis=0) * (1 - activity.loss) * lit)
+    if gland.hot:
+        volumes.append(activity.hot * lit)
+    images = project(np.stack(volumes), grid, detector)
+    parts = np.zeros((4, *images.shape[1:]), np.float32)
+    parts[present] = images[: len(present)]
+    hot = images[-1] if gland.hot else np.zeros_like(images[0])
+    return parts, images[len(present)], hot
+
+
+def transmitted(through: Attenuation, grid: Grid) -> Volume:
+    """Transmission at the voxels of another grid, by linear interpolation."""
+    source = through.grid
+    pairs = ((source.z, grid.z), (source.y, grid.y), (source.x, grid.x))
+    places = [(wanted - have[0]) / (have[1] - have[0]) for have, wanted in pairs]
+    mesh = np.stack(np.meshgrid(*places, indexing="ij")).astype(np.float32)
+    values: Volume = map_coordinates(
+        through.transmission, mesh, order=1, mode="nearest", output=np.float32
+    )
+    return values
+
+
+def make_body_grid(acquisition: Acquisition, detector: Detector) -> Grid:
+    """The field of view and a margin from which scatter and blur still reach it."""
+    pose, field = acquisition.pose, detector.matrix * detector.spacing_mm
+    if detector.collimator.pinhole:
+        field *= (pose.distance_mm + 60) / detector.collimator.length_mm
+    side = min(field + 50, LARGEST_BODY_MM)
+    step = BODY_STEP_MM * max(1.0, side / WIDE_FIELD_MM)
+    nearest = max(pose.distance_mm - 35, 20 if detector.collimator.pinhole else 2)
+    farthest = pose.distance_mm + 135
+    return make_grid(
+        (0, 0, (nearest + farthest) / 2),
+        (side, side, farthest - nearest),
+        (step, step, BODY_STEP_MM),
+    )
+
+
+def make_gland_grid(gland: Gland, acquisition: Acquisition) -> Grid:
+    """A fine grid around the gland and its nodules, in camera axes."""
+    solids = (*gland.parts, *gland.cold, *gland.hot)
+    corners = []
+    for solid in solids:
+        reach = np.array(solid.semi_axes)
+        reach[:2] = np.hypot(*reach[:2]) * 0.25 + 0.95 * reach[:2]
+        corners += [np.array(solid.centre) - reach - 4, np.array(solid.centre) + reach + 4]
+    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    pose = acquisition.pose
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    oblique, roll, pitch = np.deg2rad([pose.oblique_deg, pose.roll_deg, pose.pitch_deg])
+    cosine, sine = np.cos(oblique), np.sin(oblique)
+    depth = middle[2] - PIVOT_MM
+    x = cosine * middle[0] + sine * depth + pose.shift_mm[0]
+    z = -sine * middle[0] + cosine * depth + pose.distance_mm + PIVOT_MM
+    wide = half[0] * abs(cosine) + half[2] * abs(sine) + 0.15 * half[1]
+    deep = half[2] * abs(cosine) + half[0] * abs(sine) + 0.2 * half[1]
+    tall = half[1] * 1.02 + half[0] * abs(np.sin(roll)) + half[2] * abs(np.sin(pitch))
+    size = (2 * float(wide), 2 * float(tall), 2 * float(deep))
+    step = max(1.6, max(size) / 84)
+    y = float(middle[1] + pose.shift_mm[1])
+    return make_grid((float(x), y, float(z)), size, (step, step, 3.0))

@@ -1,0 +1,152 @@
+"""The gland's outline by the rule of `docs/truth.md`, from noise-free projections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes, gaussian_filter, label, maximum_filter
+from scipy.spatial import ConvexHull
+
+from training.phantom.camera import Image
+
+Mask = NDArray[np.bool_]
+
+EDGE = 0.37
+HOT_EDGE = 0.42
+OWN_MAXIMUM = 0.75
+THIN_EXPONENT = 0.5
+THIN_FLOOR = 0.4
+THIN_REACH_MM = 24.0
+SUPPRESSED = 0.15
+SUPPRESSED_TO_BACKGROUND = 0.7
+VISIBLE_TO_BACKGROUND = 1 / 3
+PART_TO_BACKGROUND = 0.5
+FAINT_TO_BACKGROUND = 0.25
+ISLAND_MM2 = 20.0
+
+
+@dataclass(frozen=True)
+class Projections:
+    """What the camera sees without noise, float32, all on one scale, blurred and attenuated.
+
+    `parts` (part, rows, columns): right lobe, left lobe, isthmus, pyramidal lobe as if there were
+    no nodule; `parenchyma`, `hot`, `background` (rows, columns): what tissue between nodules, hot
+    nodules and everything else (with scatter) give.
+    """
+
+    parts: Image
+    parenchyma: Image
+    hot: Image
+    background: Image
+
+
+def outline(seen: Projections, spacing_mm: float) -> Mask:
+    """The gland with its nodules, bool (rows, columns); all False where no gland is visible."""
+    return clean(score(seen, spacing_mm) > 1, spacing_mm)
+
+
+def score(seen: Projections, spacing_mm: float) -> Image:
+    """Brightness over the local threshold, float32 (rows, columns): the outline lies at 1."""
+    nothing = np.zeros_like(seen.background)
+    whole = seen.parenchyma + seen.hot
+    around = background_level(seen)
+    if whole.max() <= 0 or robust_maximum(whole) < VISIBLE_TO_BACKGROUND * around:
+        return nothing
+    hot = nothing
+    if robust_maximum(seen.hot) > PART_TO_BACKGROUND * around:
+        hot = seen.hot / (HOT_EDGE * _reference(seen.hot, robust_maximum(seen.hot), spacing_mm))
+    rest = robust_maximum(seen.parenchyma)
+    suppressed = rest < max(
+        SUPPRESSED * robust_maximum(whole), SUPPRESSED_TO_BACKGROUND * around * bool(hot.any())
+    )
+    if suppressed and hot.any():
+        return hot
+    return bridge(np.maximum(hot, _tissue_score(seen, around, spacing_mm)), seen)
+
+
+def bridge(filled: Image, seen: Projections) -> Image:
+    """Keep of a score that ignores cold nodules what the eye can fill in.
+
+    Inside the convex hull of the visible tissue of its part, a cold nodule belongs to the gland:
+    where it bites the margin, the outline runs straight across. Beyond the hull nothing is drawn.
+    """
+    healthy = seen.parts.sum(axis=0)
+    kept = np.minimum((seen.parenchyma + seen.hot) / np.maximum(healthy, 1e-12), 1)
+    visible = filled * kept
+    lost = (filled > 1) & (visible <= 1)
+    if not lost.any():
+        return visible
+    owner = seen.parts.argmax(axis=0)
+    for number in np.unique(owner[lost]):
+        tissue, gap = (np.argwhere(mask & (owner == number)) for mask in (visible > 1, lost))
+        inside = gap[within_hull(gap, tissue)]
+        visible[inside[:, 0], inside[:, 1]] = filled[inside[:, 0], inside[:, 1]]
+    return visible
+
+
+def within_hull(points: NDArray[np.intp], cloud: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which of `points` (n, 2) lie in the convex hull of `cloud` (m, 2); none for a thin cloud."""
+    if len(cloud) < 3 or np.linalg.matrix_rank(cloud - cloud[0]) < 2:
+        return np.zeros(len(points), bool)
+    sides = ConvexHull(cloud).equations
+    inside: NDArray[np.bool_] = (points @ sides[:, :2].T + sides[:, 2] <= 0.5).all(axis=1)
+    return inside
+
+
+def _tissue_score(seen: Projections, around: float, spacing_mm: float) -> Image:
+    peaks = [robust_maximum(part) for part in seen.parts]
+    highest = max(peaks[:2]) if max(peaks[:2]) > 0 else max(peaks)
+    best = np.zeros_like(seen.background)
+    drawn, references = np.zeros_like(best), np.zeros_like(best)
+    for part, peak in zip(seen.parts, peaks, strict=True):
+        if peak < max(SUPPRESSED * highest, VISIBLE_TO_BACKGROUND * around):
+            continue
+        level = peak**OWN_MAXIMUM * highest ** (1 - OWN_MAXIMUM)
+        reference = _reference(part, level, spacing_mm, peak)
+        floor = around * (PART_TO_BACKGROUND if peak < 0.5 * highest else FAINT_TO_BACKGROUND)
+        best = np.maximum(best, part / np.maximum(EDGE * reference, floor))
+        drawn += part
+        references += part * reference
+    joint = (
+        drawn * drawn / np.maximum(EDGE * references, FAINT_TO_BACKGROUND * around * drawn + 1e-12)
+    )
+    merged: Image = np.maximum(best, joint).astype(np.float32, copy=False)
+    return merged
+
+
+def _reference(part: Image, level: float, spacing_mm: float, peak: float | None = None) -> Image:
+    """The level that the eye judges the edge by: the part's own, lower where the part is thin."""
+    reach = max(3, round(THIN_REACH_MM / spacing_mm))
+    local = gaussian_filter(maximum_filter(part, reach), reach / 4, truncate=2.5)
+    share = np.clip(local / (peak or level), THIN_FLOOR, 1) ** THIN_EXPONENT
+    reference: Image = (level * share).astype(np.float32, copy=False)
+    return reference
+
+
+def robust_maximum(image: Image) -> float:
+    """The mean of the brightest tenth of what lies above half of the maximum."""
+    highest = float(image.max())
+    if highest <= 0:
+        return 0.0
+    bright = np.sort(image[image >= 0.5 * highest])
+    return float(bright[-max(1, len(bright) // 10) :].mean())
+
+
+def background_level(seen: Projections) -> float:
+    """Background where the gland is: its median there."""
+    gland = seen.parts.sum(axis=0) + seen.hot
+    where = gland > 0.3 * gland.max() if gland.max() > 0 else np.ones_like(gland, bool)
+    return float(np.median(seen.background[where]))
+
+
+def clean(mask: Mask, spacing_mm: float) -> Mask:
+    """Holes belong to the gland; islands under 20 mm² are not drawn."""
+    labels, number = label(mask)
+    if number > 1:
+        sizes = np.bincount(labels.ravel())
+        small = np.flatnonzero(sizes * spacing_mm**2 < ISLAND_MM2)
+        mask = mask & ~np.isin(labels, small)
+    filled: Mask = binary_fill_holes(mask)
+    return filled

@@ -1,0 +1,74 @@
+"""Contact sheets: many scans on one picture, as a physician sees them, with and without contour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_dilation
+
+from adjuvant.preprocess import resample
+from training.dataset import read_case, read_index
+from training.phantom.case import Case
+
+TILE = 256
+CAPTION = 14
+CONTOUR = (220, 30, 30)
+WINDOW_PERCENTILE = 99.7
+
+Picture = NDArray[np.uint8]
+
+
+def sheet(folder: Path, out_png: Path, n: int = 24, seed: int = 0) -> None:
+    """Draw `n` cases of a data set, chosen by `seed`, each without and with its true contour."""
+    entries = read_index(folder)
+    chosen = np.random.default_rng(seed).permutation(len(entries))[:n]
+    cases = [read_case(folder, entries[number]) for number in chosen]
+    draw_sheet(cases, out_png)
+
+
+def draw_sheet(cases: list[Case], out_png: Path, columns: int = 3, contours: bool = True) -> None:
+    """Write the cases to a PNG, `columns` pairs of pictures in a row."""
+    across = 2 if contours else 1
+    rows = -(-len(cases) // columns)
+    canvas = Image.new("RGB", (columns * across * TILE, rows * (TILE + CAPTION)), "white")
+    draw = ImageDraw.Draw(canvas)
+    for number, case in enumerate(cases):
+        row, column = divmod(number, columns)
+        left, top = column * across * TILE, row * (TILE + CAPTION)
+        canvas.paste(Image.fromarray(picture(case, contour=False)), (left, top + CAPTION))
+        if contours:
+            marked = Image.fromarray(picture(case, contour=True))
+            canvas.paste(marked, (left + TILE, top + CAPTION))
+        draw.text((left + 2, top + 1), caption(case), fill="black")
+    out_png.parent.mkdir(parents=True, exist_ok=True)
+    canvas.save(out_png)
+
+
+def picture(case: Case, *, contour: bool) -> Picture:
+    """One scan in inverse grey, uint8 (TILE, TILE, 3), the contour in red on request."""
+    shown = _fit(case.counts.astype(np.float32))
+    top = max(float(np.percentile(shown, WINDOW_PERCENTILE)), 1.0)
+    grey = 255 - np.clip(shown / top, 0, 1) * 255
+    colours = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
+    if contour:
+        inside = _fit(case.gland.astype(np.float32)) > 0.5
+        colours[binary_dilation(inside) & ~inside] = CONTOUR
+    return colours
+
+
+def caption(case: Case) -> str:
+    """One line about a case."""
+    p = case.properties
+    parts = (
+        f"{case.case_id.split('-')[-1]} {p['disease']}, {p['isotope']} {p['collimator']}",
+        f"{p['view']}, {p['rows']}, {float(p['spacing_mm'] or 0):.1f} mm",
+        f"{round(float(p['total_counts'] or 0) / 1000)}k",
+    )
+    return ", ".join(parts)
+
+
+def _fit(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return resample(image, TILE)[:TILE, :TILE]
