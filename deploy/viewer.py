@@ -1,0 +1,183 @@
+"""OHIF beside an Orthanc, for a person (`python -m deploy.viewer`) and for the viewer's tests.
+
+nginx serves OHIF's ready build and hands `/dicom-web` on to Orthanc, on one free port of the
+loopback interface, as an ordinary user.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIGURATION = Path(__file__).parent / "viewer"
+BUILD = Path(__file__).parents[1] / "build" / "viewer"
+MIME_TYPES = Path("/etc/nginx/mime.types")
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 15.0
+
+
+class ViewerFault(Exception):
+    """The viewer cannot be installed or started; the sentence says what to do about it."""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A running OHIF. `url` ends without a slash."""
+
+    url: str
+    port: int
+
+    def study(self, study_instance_uid: str, mode: str = "viewer") -> str:
+        """The address of one study; `mode` is `viewer` or `segmentation` (with brushes)."""
+        return f"{self.url}/{mode}?StudyInstanceUIDs={study_instance_uid}"
+
+
+def install(build: Path = BUILD) -> Path:
+    """OHIF's ready build below `build`, fetched once; the folder that a web server publishes.
+
+    The package is taken alone: its build needs none of the thousand packages that npm would
+    install beside it. Raises ViewerFault when npm is missing or the package is not the pinned one.
+    """
+    pin = json.loads((CONFIGURATION / "package.json").read_text())["ohif"]
+    dist = build / f"ohif-{pin['version']}"
+    if dist.is_dir():
+        return dist
+    build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as scratch:
+        archive = _fetch(pin["package"], pin["version"], Path(scratch))
+        _check_integrity(archive, pin["integrity"])
+        _unpack(archive, Path(scratch))
+        (Path(scratch) / "package" / "dist").rename(dist)
+    return dist
+
+
+def _fetch(package: str, version: str, folder: Path) -> Path:
+    """The packed package, downloaded into `folder` by npm."""
+    _run("npm", "pack", f"{package}@{version}", "--pack-destination", str(folder))
+    return next(folder.glob("*.tgz"))
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Write the files that a browser asks for: the build without its source maps."""
+    with tarfile.open(archive) as package:
+        for member in package:
+            content = package.extractfile(member)
+            if content is None or not member.name.startswith("package/dist/"):
+                continue
+            if not member.name.endswith(".map"):
+                path = folder / member.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
+
+
+def _check_integrity(archive: Path, integrity: str) -> None:
+    """Raise ViewerFault unless `archive` has the digest (Subresource Integrity notation)."""
+    algorithm, _, expected = integrity.partition("-")
+    found = base64.b64encode(hashlib.new(algorithm, archive.read_bytes()).digest()).decode()
+    if found != expected:
+        raise ViewerFault(f"{archive.name} has {algorithm} {found}, but {expected} is pinned")
+
+
+def install_driver() -> Path:
+    """playwright-core as the lock file pins it, installed once; the folder of node modules."""
+    modules = CONFIGURATION / "node_modules"
+    if not (modules / "playwright-core").is_dir():
+        _run("npm", "ci", cwd=CONFIGURATION)
+    return modules
+
+
+def _run(program: str, *arguments: str, cwd: Path | None = None) -> None:
+    """Run to the end. Raises ViewerFault with the program's own last line."""
+    if shutil.which(program) is None:
+        raise ViewerFault(f"{program} is not installed (Debian package {program})")
+    done = subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise ViewerFault(f"{program} {arguments[0]} ended with {done.returncode}: {last}")
+
+
+@contextlib.contextmanager
+def running_viewer(orthanc_url: str, state: Path, port: int = 0) -> Iterator[Viewer]:
+    """OHIF over the DICOMweb of the Orthanc at `orthanc_url`, until the block is left.
+
+    `state` is a folder for nginx's own files and log; port 0 takes a free one. Raises ViewerFault
+    when nginx is missing or does not answer.
+    """
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        raise ViewerFault("nginx is not installed (Debian package nginx-light)")
+    port = port or free_port()
+    state = state.absolute()
+    state.mkdir(parents=True, exist_ok=True)
+    configuration = _write_configuration(orthanc_url, state, port, install())
+    command = [nginx, "-p", str(state), "-c", str(configuration), "-e", "stderr"]
+    with (state / "nginx.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        viewer = Viewer(f"http://{LOOPBACK}:{port}", port)
+        _wait(viewer, process, state / "nginx.log")
+        yield viewer
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _write_configuration(orthanc_url: str, state: Path, port: int, dist: Path) -> Path:
+    """nginx.conf in `state`, from the template beside this file."""
+    values = {
+        "STATE": state,
+        "HOST": LOOPBACK,
+        "PORT": port,
+        "DIST": dist,
+        "APP_CONFIG": CONFIGURATION / "app-config.js",
+        "MIME_TYPES": MIME_TYPES,
+        "ORTHANC": orthanc_url.rstrip("/"),
+    }
+    text = (CONFIGURATION / "nginx.conf").read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    path = state / "nginx.conf"
+    path.write_text(text)
+    return path
+
+
+def _wait(viewer: Viewer, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return once nginx serves OHIF's page. Raises ViewerFault with nginx's last words."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if _answers(viewer):
+            return
+        time.sleep(0.05)
+    words = log.read_text(errors="replace").strip() or "no message"
+    raise ViewerFault(f"nginx does not answer at {viewer.url}: {words.splitlines()[-1]}")
+
+
+def _answers(viewer: Viewer) -> bool:
+    try:
+        with urllib.request.urlopen(f"{viewer.url}/app-config.js", timeout=2):
+            return True
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port

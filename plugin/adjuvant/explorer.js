@@ -1,0 +1,161 @@
+// Orthanc Explorer, extended: the state of the AI analysis and an "Analyze" button on the pages of
+// studies, series and instances. Written for the jQuery 1.7 and jQuery Mobile 1.1 that Orthanc
+// Explorer brings. Every text goes in by .text(): nothing of an answer becomes markup.
+(function ($) {
+  'use strict';
+
+  var LEVELS = { study: 'studies', series: 'series', instance: 'instances' };
+  var STATES = {
+    queued: 'waiting',
+    running: 'running',
+    done: 'done',
+    refused: 'not analysed',
+    failed: 'failed'
+  };
+  var KINDS = { seg: 'Segmentation', capture: 'Fused picture', report: 'Report' };
+  var REFRESH_MS = 1000;
+  var SHOWN_JOBS = 20;
+
+  var current = null;
+  var timer = null;
+
+  function address(view, what) {
+    return '../adjuvant/' + LEVELS[view.page] + '/' + encodeURIComponent(view.id) + '/' + what;
+  }
+
+  // `view` is one visit of one page; answers that arrive after the page was left are dropped.
+  function request(view, method, what, success) {
+    $.ajax({
+      url: address(view, what),
+      type: method,
+      data: method === 'POST' ? '{}' : undefined,
+      dataType: 'json',
+      cache: method === 'POST',
+      success: function (answer) {
+        if (view === current) success(answer);
+      },
+      error: function (answer) {
+        if (view === current) showFault(view, answer);
+      }
+    });
+  }
+
+  function divider() {
+    return $('<li>').attr('data-role', 'list-divider').text('AI analysis');
+  }
+
+  function line(title, details) {
+    var item = $('<li>').append($('<h3>').text(title));
+    if (details) item.append($('<p>').css('white-space', 'normal').text(details));
+    return item;
+  }
+
+  function link(title, instance) {
+    var target = '#instance?uuid=' + encodeURIComponent(instance);
+    return $('<li>').append($('<a>').attr('href', target).text(title));
+  }
+
+  function button(view) {
+    return $('<li>')
+      .attr('data-icon', 'gear')
+      .append(
+        $('<a>')
+          .attr('href', '#')
+          .addClass('adjuvant-analyze')
+          .text('Analyze')
+          .click(function (event) {
+            event.preventDefault();
+            request(view, 'POST', 'analyze', function () {
+              refresh(view);
+            });
+          })
+      );
+  }
+
+  // What was found, or why nothing was.
+  function explain(job) {
+    var area = job.summary && job.summary.gland_area_cm2;
+    if (job.reason) return job.reason;
+    if (job.state !== 'done') return job.model;
+    if (job.summary && job.summary.gland_seen === false) return job.model + ': no gland seen';
+    return typeof area === 'number' ? job.model + ': gland ' + area.toFixed(1) + ' cm²' : job.model;
+  }
+
+  function jobLines(view, job) {
+    var title = job.interpretation + ': ' + (STATES[job.state] || job.state);
+    var lines = [line(title, explain(job)).attr('data-adjuvant-state', job.state)];
+    $.each(job.results || [], function (index, result) {
+      if (view.page === 'instance') lines.push(link(KINDS[result.kind] || result.kind, result.instance));
+    });
+    return lines;
+  }
+
+  function show(view, lines) {
+    var list = $('#adjuvant-' + view.page);
+    list.empty().append(divider());
+    $.each(lines, function (index, item) {
+      list.append(item);
+    });
+    list.append(button(view)).listview('refresh');
+  }
+
+  function showFault(view, answer) {
+    var problem = {};
+    try {
+      problem = $.parseJSON(answer.responseText) || {};
+    } catch (unreadable) {
+      problem.details = 'HTTP status ' + answer.status;
+    }
+    show(view, [line(problem.error || 'No answer', problem.details)]);
+  }
+
+  function showJobs(view, answer) {
+    var lines = [];
+    var pending = false;
+    $.each(answer.jobs.slice(0, SHOWN_JOBS), function (index, job) {
+      pending = pending || job.state === 'queued' || job.state === 'running';
+      lines = lines.concat(jobLines(view, job));
+    });
+    if (answer.jobs.length > SHOWN_JOBS) {
+      lines.push(line('and ' + (answer.jobs.length - SHOWN_JOBS) + ' more'));
+    }
+    show(view, lines.length ? lines : [line('not analysed yet')]);
+    if (pending) {
+      timer = setTimeout(function () {
+        refresh(view);
+      }, REFRESH_MS);
+    }
+  }
+
+  function refresh(view) {
+    clearTimeout(timer);
+    request(view, 'GET', 'jobs', function (answer) {
+      showJobs(view, answer);
+    });
+  }
+
+  function enter(page) {
+    var id = $.mobile.pageData && $.mobile.pageData.uuid;
+    if (!id) return;
+    current = { page: page, id: id };
+    $('#adjuvant-' + page).remove();
+    $('<ul>')
+      .attr('id', 'adjuvant-' + page)
+      .attr({ 'data-role': 'listview', 'data-inset': 'true' })
+      .attr({ 'data-theme': 'd', 'data-divider-theme': 'c' })
+      .insertAfter($('#' + page + '-info'))
+      .listview();
+    refresh(current);
+  }
+
+  $.each(LEVELS, function (page) {
+    $(document).on('pagebeforeshow', '#' + page, function () {
+      enter(page);
+    });
+  });
+
+  $(document).on('pagebeforehide', function () {
+    current = null;
+    clearTimeout(timer);
+  });
+})(jQuery);

@@ -1,0 +1,98 @@
+// OHIF as a person uses it: open a study, open a series of it, show one segment or another.
+'use strict';
+
+const cy = (name) => `[data-cy="${name}"]`;
+const ROW = cy('data-row');
+const ALL_SEGMENTS = cy('all-segments-visibility-toggle-Labelmap');
+const SERIES = '[data-cy^="study-browser-thumbnail"]';
+
+async function openStudy(page, url) {
+  await page.goto(url);
+  await page.getByText('Confirm and hide').click();
+  await page.locator(SERIES).first().waitFor();
+}
+
+// [{ modality, text }] as the list of series shows them.
+async function listSeries(page, count) {
+  await page.locator(SERIES).nth(count - 1).waitFor();
+  const texts = await page.locator(SERIES).allInnerTexts();
+  return texts.map((text) => text.split('\n').map((line) => line.trim()).filter(Boolean));
+}
+
+async function openSeries(page, description) {
+  await page.locator(SERIES, { hasText: description }).first().dblclick();
+}
+
+// Open a segmentation over its scan; its labels.
+async function openSegmentation(page, description) {
+  await openSeries(page, description);
+  await page.getByText('Yes', { exact: true }).click();
+  await page.locator(ROW).first().waitFor();
+  await page.getByText('Yes', { exact: true }).waitFor({ state: 'detached' });
+  return page.locator(cy('data-row-title')).allInnerTexts();
+}
+
+// Where the scan is drawn on the page, in pixels.
+async function canvasBox(page) {
+  return page.locator('.cornerstone-canvas').first().boundingBox();
+}
+
+async function toggleAllSegments(page) {
+  await page.locator(ALL_SEGMENTS).click();
+  await page.mouse.move(5, 5);
+}
+
+async function toggleSegment(page, index) {
+  const row = page.locator(ROW).nth(index);
+  await row.hover();
+  await row.locator(cy('data-row-visibility-toggle')).click();
+  await page.mouse.move(5, 5);
+}
+
+// Show frame `number` (from 1) of `frames`: the arrow keys walk through the stack.
+async function showFrame(page, number, frames) {
+  const box = await canvasBox(page);
+  await page.mouse.click(box.x + box.width / 2, box.y + 12);
+  for (let step = 1; step < frames; step += 1) await page.keyboard.press('ArrowUp');
+  for (let step = 1; step < number; step += 1) await page.keyboard.press('ArrowDown');
+  await page.getByText(`${number}/${frames}`, { exact: true }).waitFor();
+  await page.mouse.move(5, 5);
+}
+
+// Paint with the first segment along `points`, given in pixels of an image that fills the canvas.
+async function paint(page, points, shape) {
+  await page.locator(cy('Brush-btn')).click();
+  const box = await canvasBox(page);
+  const scale = Math.min(box.width / shape.columns, box.height / shape.rows);
+  const [first, ...others] = points.map(([column, row]) => [
+    box.x + box.width / 2 + (column - shape.columns / 2) * scale,
+    box.y + box.height / 2 + (row - shape.rows / 2) * scale,
+  ]);
+  await page.mouse.move(...first);
+  await page.mouse.down();
+  for (const point of others) await page.mouse.move(...point, { steps: 5 });
+  await page.mouse.up();
+}
+
+// Store the segmentation that is shown as DICOM SEG; the status with which the archive answered.
+async function save(page) {
+  await page.locator(cy('segmentation-collapsed-more-btn-Labelmap')).click();
+  await page.getByText('Export').hover();
+  await page.getByRole('menuitem', { name: 'DICOM SEG' }).click();
+  const stored = page.waitForResponse((response) => response.request().method() === 'POST');
+  await page.getByRole('button', { name: 'Save' }).click();
+  return (await stored).status();
+}
+
+module.exports = {
+  canvasBox,
+  listSeries,
+  openSegmentation,
+  openSeries,
+  openStudy,
+  paint,
+  save,
+  showFrame,
+  toggleAllSegments,
+  toggleSegment,
+};
