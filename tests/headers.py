@@ -154,6 +154,13 @@ def _deflated() -> Dataset:
     return ds
 
 
+def _second_head_off() -> Dataset:
+    """Two detectors, of which one saw nothing."""
+    counts = thyroid_counts(frames=2)
+    counts[1] = 0
+    return nm_dataset(counts, views=("anterior", "posterior"))
+
+
 def _big_endian() -> Dataset:
     """Retired, but old archives still send it."""
     ds = nm_dataset(thyroid_counts())
@@ -173,6 +180,7 @@ STYLES: dict[str, Callable[[], Dataset]] = {
         thyroid_counts(frames=3),
         views=("anterior", "right anterior oblique", "left anterior oblique"),
     ),
+    "second head off": _second_head_off,
     "private view code": _private_view_code,
     "pinhole": _pinhole,
     "anatomic code only": _anatomic_code_only,

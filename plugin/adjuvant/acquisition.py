@@ -1,0 +1,179 @@
+"""How a planar scan was acquired: static or not, views, duration, pixel size, collimator.
+
+Everything here is read from the header or is "not told": nothing has a default.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pydicom import Dataset
+from pydicom.tag import Tag
+
+from adjuvant.errors import Refusal
+from adjuvant.header import fold, items, numbers, text, value, values, whole_number
+
+# Image Type value 3 (PS3.3 C.8.4.9.1.1), and what each means to a reader who gets a refusal.
+NOT_STATIC = {
+    "DYNAMIC": "a dynamic series",
+    "GATED": "a gated acquisition",
+    "WHOLE BODY": "a whole-body sweep",
+    "TOMO": "projections of a tomography",
+    "GATED TOMO": "projections of a gated tomography",
+    "RECON TOMO": "slices of a tomography",
+    "RECON GATED TOMO": "slices of a gated tomography",
+}
+
+# The only vectors by which frames of a static image may differ (PS3.3 C.8.4.8).
+STATIC_VECTORS = {Tag("EnergyWindowVector"), Tag("DetectorVector")}
+
+# PS3.16 CID 26: SNOMED CT, and the SNOMED-RT codes (SRT, SNM3, 99SDM) of older cameras.
+VIEWS_BY_CODE = {
+    "399321004": "anterior",
+    "G-5215": "anterior",
+    "399001007": "posterior",
+    "G-5216": "posterior",
+    "399074003": "left anterior oblique",
+    "G-5207": "left anterior oblique",
+    "399108003": "right anterior oblique",
+    "G-5206": "right anterior oblique",
+    "399136008": "left posterior oblique",
+    "G-5209": "left posterior oblique",
+    "399075002": "right posterior oblique",
+    "G-5208": "right posterior oblique",
+    "399118008": "left lateral",
+    "G-5223": "left lateral",
+    "399297009": "right lateral",
+    "G-5222": "right lateral",
+}
+
+# Words of private codes and of descriptions, folded; OAG, OAD, LPO and so on are obliques.
+VIEWS_BY_WORD = {
+    "left anterior oblique": r"\b(lao|oag|oai)\b|left ant\w* obl",
+    "right anterior oblique": r"\b(rao|oad)\b|right ant\w* obl",
+    "left posterior oblique": r"\b(lpo|opg|opi)\b|left post\w* obl",
+    "right posterior oblique": r"\b(rpo|opd)\b|right post\w* obl",
+    "left lateral": r"\b(llat|left lat\w*)\b",
+    "right lateral": r"\b(rlat|right lat\w*)\b",
+    "anterior": r"\b(ant|anterior|anterieure?|anteriore|ventral)\b",
+    "posterior": r"\b(post|posterior|posterieure?|posteriore|dorsal)\b",
+}
+
+# PS3.3 C.8.4.11, Collimator Type: with these, a pixel has no size without a depth.
+MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG"}
+PARALLEL = {"PARA", "SLNT", "ASTG"}
+
+
+def require_static(header: Dataset, frames: int) -> None:
+    """Raise Refusal unless every frame is a static view.
+
+    Image Type value 3 decides. Where it is absent, one frame alone is a static view, and several
+    are if the frame vectors say that only detector and energy window differ.
+    """
+    kinds = values(header, "ImageType")
+    kind = str(kinds[2]).strip().upper() if len(kinds) > 2 else ""
+    if kind in NOT_STATIC:
+        raise Refusal("not-static", f"ImageType value 3 is {kind!r}: {NOT_STATIC[kind]}")
+    if kind not in ("", "STATIC"):
+        raise Refusal("not-static", "ImageType value 3 is neither STATIC nor any defined term")
+    if not kind and text(header, "WholeBodyTechnique"):
+        raise Refusal("not-static", "WholeBodyTechnique is present: a whole-body sweep")
+    pointers = values(header, "FrameIncrementPointer")
+    moving = [pointer for pointer in pointers if pointer not in STATIC_VECTORS]
+    if frames > 1 and moving:
+        names = ", ".join(str(pointer) for pointer in moving[:4])
+        raise Refusal(
+            "not-static", f"FrameIncrementPointer names {names}: frames are no static views"
+        )
+    if frames > 1 and not kind and not pointers:
+        raise Refusal(
+            "not-static",
+            f"neither ImageType nor FrameIncrementPointer says what the {frames} frames are",
+        )
+
+
+def frame_views(header: Dataset, frames: int) -> tuple[str | None, ...]:
+    """The view of each frame, as a plain word, or None where the header does not tell.
+
+    DetectorVector names the item of DetectorInformationSequence whose ViewCodeSequence counts
+    (PS3.3 C.8.4.11). A single frame may also be named by a ViewCodeSequence at the top, or by
+    the words of ImageID or SeriesDescription.
+    """
+    detectors = items(header, "DetectorInformationSequence")
+    found = tuple(
+        _coded_view(detectors[number]) if number is not None else None
+        for number in _detector_of_frames(header, frames, len(detectors))
+    )
+    if frames > 1 or found[0] is not None:
+        return found
+    named = (_view_in_words(text(header, word)) for word in ("ImageID", "SeriesDescription"))
+    return (_coded_view(header) or next((view for view in named if view), None),)
+
+
+def _detector_of_frames(header: Dataset, frames: int, detectors: int) -> list[int | None]:
+    """For each frame the index of its detector's item, or None where the header does not tell."""
+    vector = numbers(header, "DetectorVector")
+    if len(vector) != frames:
+        return [0 if detectors == 1 else None] * frames
+    return [int(one) - 1 if 1 <= one <= detectors else None for one in vector]
+
+
+def _coded_view(holder: Dataset) -> str | None:
+    for code in items(holder, "ViewCodeSequence")[:1]:
+        known = VIEWS_BY_CODE.get(text(code, "CodeValue"))
+        if known:
+            return known
+        return _view_in_words(f"{text(code, 'CodeValue')} {text(code, 'CodeMeaning')}")
+    return None
+
+
+def _view_in_words(words: str) -> str | None:
+    """The one view that `words` name; None where they name none, or more than one."""
+    folded = re.sub(r"[_\W]+", " ", fold(words))
+    named = [view for view, pattern in VIEWS_BY_WORD.items() if re.search(pattern, folded)]
+    oblique = [view for view in named if "oblique" in view]
+    chosen = oblique or named
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def duration_s(header: Dataset) -> float | None:
+    """ActualFrameDuration, which is in ms, in seconds; None where absent or not positive."""
+    milliseconds = whole_number(header, "ActualFrameDuration")
+    return milliseconds / 1000 if milliseconds and milliseconds > 0 else None
+
+
+def spacing_mm(header: Dataset) -> tuple[float, float] | None:
+    """PixelSpacing (between rows, between columns), or None unless both are positive numbers.
+
+    It already includes the zoom (PS3.3 C.8.4.10, Table C.8-8).
+    """
+    spacing = numbers(header, "PixelSpacing")
+    if len(spacing) != 2 or min(spacing) <= 0:
+        return None
+    return spacing[0], spacing[1]
+
+
+def magnifies(header: Dataset) -> bool | None:
+    """Whether any collimator is a pinhole or focused, so that pixels have no one size.
+
+    None where the header does not tell. CollimatorGridName counts where the type is empty.
+    """
+    detectors = items(header, "DetectorInformationSequence")
+    kinds = [_collimator(detector) for detector in detectors]
+    if any(kind in MAGNIFYING for kind in kinds):
+        return True
+    return False if kinds and all(kind in PARALLEL for kind in kinds) else None
+
+
+def _collimator(detector: Dataset) -> str:
+    kind = text(detector, "CollimatorType").upper()
+    if not kind and re.search("pinh|stenop", fold(text(detector, "CollimatorGridName"))):
+        return "PINH"
+    return kind
+
+
+def missing_spacing(header: Dataset) -> str:
+    """Why there is no pixel size, for a remark."""
+    if value(header, "PixelSpacing") is None:
+        return "the header has no PixelSpacing"
+    return "PixelSpacing is not two positive numbers"

@@ -1,0 +1,120 @@
+"""DICOM bytes -> header and `Scan`: the one place where foreign files are read.
+
+Nothing is guessed. What cannot be read with certainty is a `Refusal` with a stable code:
+
+| code | the file |
+|---|---|
+| not-dicom | is no DICOM file (PS3.10), or ends within the header |
+| transfer-syntax | is compressed in a way that is not read here |
+| lossy | was compressed with loss: counts are measurements, and these are not the measured ones |
+| matrix, frames | has no, an impossible or a too large matrix or number of frames |
+| pixel-format, photometric, rescale | holds pixels that are not counts as NM defines them |
+| not-static | is dynamic, gated, a tomography or a whole-body sweep |
+| pixel-data, pixel-values | lacks pixels, or they cannot be decoded, or they are no counts |
+| flat-image | shows nothing: every pixel of every frame is the same |
+"""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from adjuvant.acquisition import duration_s, frame_views, magnifies, require_static, spacing_mm
+from adjuvant.errors import Refusal
+from adjuvant.header import UNREADABLE, quiet
+from adjuvant.pixels import (
+    Limits,
+    decode,
+    require_counts,
+    require_layout,
+    require_syntax,
+    rescale,
+)
+from adjuvant.preprocess import Image
+from adjuvant.scan import Frame, Scan
+
+__all__ = ["Limits", "read_header", "read_scan"]
+
+PIXEL_DATA = Tag("PixelData")
+TRANSFER_SYNTAX_ELEMENT = b"\x02\x00\x10\x00UI"
+MAXIMUM_INFLATED_BYTES = 2**27
+
+
+def read_header(data: bytes) -> Dataset:
+    """The header of a DICOM file, without its pixels, values still as they came.
+
+    Raises Refusal (not-dicom) on anything that is not a DICOM file.
+    """
+    return _without_pixels(_parse(data, pixels=False))
+
+
+def read_scan(data: bytes | Dataset, limits: Limits) -> Scan:
+    """Read every static view of a planar NM image; a given dataset is left as it is.
+
+    Frames that hold no signal at all are left out as long as one remains: the second head of a
+    camera is often off. Raises Refusal with one of the codes above (PS3.3 A.5 and C.8.4).
+    """
+    source = _parse(data, pixels=True) if isinstance(data, bytes) else data
+    layout = require_layout(source, limits)
+    require_static(source, layout.frames)
+    require_counts(source)
+    require_syntax(source)
+    counts = rescale(source, decode(source, layout))
+    header = _without_pixels(source)
+    return Scan(header, _frames(header, counts), spacing_mm(header), magnifies(header))
+
+
+def _parse(data: bytes, *, pixels: bool) -> Dataset:
+    _require_bounded_inflation(data)
+    try:
+        with quiet():
+            return dcmread(BytesIO(data), stop_before_pixels=not pixels)
+    except InvalidDicomError:
+        raise Refusal("not-dicom", "the file is not DICOM: it has no DICM prefix") from None
+    except (*UNREADABLE, zlib.error) as fault:
+        kind = type(fault).__name__
+        raise Refusal("not-dicom", f"the file cannot be read as DICOM ({kind})") from None
+
+
+def _require_bounded_inflation(data: bytes) -> None:
+    """A deflated file of a few kB may unpack to any size: look before pydicom unpacks it."""
+    at = data.find(TRANSFER_SYNTAX_ELEMENT)
+    if at < 0 or DeflatedExplicitVRLittleEndian.encode() not in data[at : at + 72]:
+        return
+    begin = 144 + int.from_bytes(data[140:144], "little")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflater.decompress(data[begin:], MAXIMUM_INFLATED_BYTES)
+    except zlib.error:
+        raise Refusal("not-dicom", "the deflated data set cannot be unpacked") from None
+    if inflater.unconsumed_tail:
+        limit = MAXIMUM_INFLATED_BYTES >> 20
+        raise Refusal("matrix", f"the deflated data set unpacks to more than {limit} MiB")
+
+
+def _without_pixels(source: Dataset) -> Dataset:
+    """The same elements, undecoded ones as they are, without the pixels and the file's bytes."""
+    kept = [tag for tag in source.keys() if tag != PIXEL_DATA]  # noqa: SIM118 - iterating decodes
+    header = Dataset({tag: source.get_item(tag) for tag in kept})
+    implicit, little = source.original_encoding
+    header.set_original_encoding(implicit, little, source.original_character_set)
+    header.file_meta = getattr(source, "file_meta", FileMetaDataset())
+    return header
+
+
+def _frames(header: Dataset, counts: Image) -> tuple[Frame, ...]:
+    views, duration = frame_views(header, len(counts)), duration_s(header)
+    frames = tuple(
+        Frame(number, image, view, duration)
+        for number, (image, view) in enumerate(zip(counts, views, strict=True), start=1)
+        if image.min() < image.max()
+    )
+    if not frames:
+        raise Refusal("flat-image", f"the image is flat: every pixel holds {counts.min():g} counts")
+    return frames
