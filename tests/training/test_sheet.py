@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from training.dataset import write_case, write_index
+from training.phantom.simulator import simulate_case
+from training.sheet import CAPTION, CONTOUR, TILE, picture, sheet
+
+
+def test_a_sheet_shows_every_case_twice(tmp_path: Path) -> None:
+    write_index(tmp_path, [write_case(tmp_path, simulate_case(1, number)) for number in range(4)])
+    sheet(tmp_path, tmp_path / "sheet.png", n=4)
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.size == (3 * 2 * TILE, 2 * (TILE + CAPTION))
+
+
+def test_the_contour_is_drawn_only_on_request() -> None:
+    case = simulate_case(1, 5)
+    red = np.array(CONTOUR, np.uint8)
+    assert (picture(case, contour=True) == red).all(axis=2).any()
+    assert not (picture(case, contour=False) == red).all(axis=2).any()
