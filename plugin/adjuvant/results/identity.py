@@ -1,0 +1,98 @@
+"""Whose result it is: every patient and study attribute of the source, unchanged.
+
+Orthanc files an instance by PatientID and StudyInstanceUID, a PACS also by issuer, accession number
+and dates. Values are kept as they are, wrong ones too: a "repaired" patient is another patient.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from pydicom import Dataset
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
+from pydicom.tag import Tag
+
+from adjuvant.errors import Refusal
+
+# PS3.3 C.7.1.1, Patient.
+PATIENT = """
+ReferencedPatientSequence PatientName PatientID IssuerOfPatientID TypeOfPatientID
+IssuerOfPatientIDQualifiersSequence SourcePatientGroupIdentificationSequence
+GroupOfPatientsIdentificationSequence PatientBirthDate PatientBirthTime
+PatientBirthDateInAlternativeCalendar PatientDeathDateInAlternativeCalendar
+PatientAlternativeCalendar PatientSex QualityControlSubject OtherPatientIDs OtherPatientNames
+OtherPatientIDsSequence EthnicGroup EthnicGroupCodeSequence PatientSpeciesDescription
+PatientSpeciesCodeSequence PatientBreedDescription PatientBreedCodeSequence
+BreedRegistrationSequence ResponsiblePerson ResponsiblePersonRole ResponsibleOrganization
+PatientComments PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence
+""".split()
+
+# PS3.3 C.7.2.1 and C.7.2.2, General Study and Patient Study.
+STUDY = """
+StudyInstanceUID StudyDate StudyTime ReferringPhysicianName
+ReferringPhysicianIdentificationSequence ConsultingPhysicianName
+ConsultingPhysicianIdentificationSequence StudyID AccessionNumber IssuerOfAccessionNumberSequence
+StudyDescription PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence
+NameOfPhysiciansReadingStudy PhysiciansReadingStudyIdentificationSequence RequestingService
+RequestingServiceCodeSequence ReferencedStudySequence ProcedureCodeSequence
+ReasonForPerformedProcedureCodeSequence AdmittingDiagnosesDescription
+AdmittingDiagnosesCodeSequence PatientAge PatientSize PatientSizeCodeSequence
+PatientBodyMassIndex MeasuredAPDimension MeasuredLateralDimension PatientWeight MedicalAlerts
+Allergies Occupation SmokingStatus AdditionalPatientHistory PregnancyStatus LastMenstrualDate
+PatientSexNeutered ReasonForVisit ReasonForVisitCodeSequence AdmissionID IssuerOfAdmissionID
+IssuerOfAdmissionIDSequence ServiceEpisodeID ServiceEpisodeDescription
+IssuerOfServiceEpisodeIDSequence PatientState
+""".split()
+
+# PS3.3 C.7.1.3 and C.7.2.3, Clinical Trial Subject and Clinical Trial Study.
+TRIAL = """
+ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialProtocolName
+IssuerOfClinicalTrialProtocolID OtherClinicalTrialProtocolIDsSequence ClinicalTrialSiteID
+ClinicalTrialSiteName IssuerOfClinicalTrialSiteID ClinicalTrialSubjectID
+IssuerOfClinicalTrialSubjectID ClinicalTrialSubjectReadingID
+IssuerOfClinicalTrialSubjectReadingID ClinicalTrialProtocolEthicsCommitteeName
+ClinicalTrialProtocolEthicsCommitteeApprovalNumber ClinicalTrialTimePointID
+ClinicalTrialTimePointDescription LongitudinalTemporalOffsetFromEvent
+LongitudinalTemporalEventType ClinicalTrialTimePointTypeCodeSequence
+IssuerOfClinicalTrialTimePointID ConsentForClinicalTrialUseSequence
+""".split()
+
+# Text means nothing without its character set, and times nothing without their zone (C.12.1).
+ENCODING = ["SpecificCharacterSet", "TimezoneOffsetFromUTC"]
+
+KEPT = (*PATIENT, *STUDY, *TRIAL, *ENCODING)
+
+# Type 2: present in every result, empty where the source has none.
+REQUIRED_MAYBE_EMPTY = """
+PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime ReferringPhysicianName
+StudyID AccessionNumber
+""".split()
+
+REQUIRED_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+def require_uids(source: Dataset) -> None:
+    """Raise Refusal where the source lacks a UID, without which a result can point to nothing."""
+    for keyword in REQUIRED_UIDS:
+        if not source.get(keyword):
+            raise Refusal("missing-uid", f"the header has no {keyword}")
+
+
+def copy_identity(source: Dataset, result: Dataset) -> None:
+    """Give `result` the patient, study and character set of `source`, and no other ones."""
+    for keyword in KEPT:
+        result.pop(Tag(keyword), None)
+        if keyword in source:
+            result[Tag(keyword)] = deepcopy(source[keyword])
+        elif keyword in REQUIRED_MAYBE_EMPTY:
+            result[Tag(keyword)] = DataElement(Tag(keyword), dictionary_VR(keyword), None)
+
+
+def differing_identity(source: Dataset, result: Dataset) -> list[str]:
+    """Keywords whose values differ; an empty value and an absent one say the same."""
+    return [
+        keyword
+        for keyword in KEPT
+        if (source.get(keyword) or None) != (result.get(keyword) or None)
+    ]

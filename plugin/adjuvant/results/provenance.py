@@ -1,0 +1,148 @@
+"""What made a result: equipment, device and algorithm, by IHE AI Results (AIR).
+
+One model digest is one Device UID: a new version of a model is a new device. Results are told from
+other people's objects by this equipment, never by their description.
+
+Content Date and Time are the source's own: they say which moment of the patient the result shows,
+keep a result beside its scan in lists sorted by time, and make two runs equal byte for byte. The
+moment of the analysis is in the ledger and in the archive's reception time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydicom import Dataset
+from pydicom.uid import UID
+from pydicom.valuerep import DA, TM
+
+from adjuvant import __version__
+from adjuvant.model import Model
+from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
+
+__all__ = ["MANUFACTURER", "MODEL_NAME", "device_uid", "is_own", "result_uid"]
+
+MANUFACTURER = "Adjuvant open-source project"
+MODEL_NAME = "Adjuvant"
+
+# PS3.16 CID 7005, "Contributing Equipment Purposes of Reference".
+PROCESSING_EQUIPMENT = ("109102", "DCM", "Processing Equipment")
+ACQUISITION_EQUIPMENT = ("109101", "DCM", "Acquisition Equipment")
+
+SIMULATED_TRAINING = "Trained on simulated scans - not for clinical use"
+ADJUVANT_ONLY = "AI adjuvant - not a substitute for interpretation"
+
+EQUIPMENT = """
+Manufacturer InstitutionName StationName ManufacturerModelName DeviceSerialNumber SoftwareVersions
+""".split()
+
+
+def is_own(header: Dataset) -> bool:
+    """True where `header` is a result of this software, whatever its version.
+
+    Looks at the general equipment and at the Processing Equipment among the contributors.
+    """
+    if header.get("Manufacturer") == MANUFACTURER:
+        return True
+    return any(
+        item.get("Manufacturer") == MANUFACTURER and _purpose(item) == PROCESSING_EQUIPMENT[:2]
+        for item in header.get("ContributingEquipmentSequence") or ()
+    )
+
+
+def _purpose(item: Dataset) -> tuple[str, str] | None:
+    for code in item.get("PurposeOfReferenceCodeSequence") or ():
+        return (code.get("CodeValue", ""), code.get("CodingSchemeDesignator", ""))
+    return None
+
+
+def describe_equipment(result: Dataset, source: Dataset, model: Model) -> None:
+    """Write who made `result`: general equipment (PS3.3 C.7.5.1, C.7.5.2) and contributors."""
+    result.Manufacturer = MANUFACTURER
+    result.ManufacturerModelName = MODEL_NAME
+    result.SoftwareVersions = software_versions(model)
+    result.DeviceSerialNumber = model.digest
+    # What highdicom writes here would change with each of its releases, and the bytes with it.
+    result.ContributingEquipmentSequence = [*_acquisition(source), processing_equipment(model)]
+    result.file_meta.ImplementationClassUID = UID(named_uid(IMPLEMENTATION))
+    result.file_meta.ImplementationVersionName = f"ADJUVANT_{__version__}"[:16]
+
+
+def software_versions(model: Model) -> list[str]:
+    """This software, and the model that it ran."""
+    return [f"adjuvant {__version__}", f"{model.name} {model.version}"]
+
+
+def processing_equipment(model: Model) -> Dataset:
+    """The item of ContributingEquipmentSequence that IHE AIR asks for."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [code_item(*PROCESSING_EQUIPMENT)]
+    item.Manufacturer = MANUFACTURER
+    item.ManufacturerModelName = MODEL_NAME
+    item.SoftwareVersions = software_versions(model)
+    item.DeviceSerialNumber = model.digest
+    item.DeviceUID = device_uid(model.digest)
+    item.ContributionDescription = f"{ADJUVANT_ONLY}. {warning(model)}".strip()
+    return item
+
+
+def _acquisition(source: Dataset) -> list[Dataset]:
+    """The camera that made the scan, where its header names a manufacturer."""
+    if not source.get("Manufacturer"):
+        return []
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [code_item(*ACQUISITION_EQUIPMENT)]
+    for keyword in EQUIPMENT:
+        if source.get(keyword):
+            setattr(item, keyword, source.get(keyword))
+    return [item]
+
+
+def warning(model: Model) -> str:
+    """What a reader must know of the weights before believing them; empty for clinical ones.
+
+    At most 64 characters of ASCII: it fits LO and every character set.
+    """
+    return SIMULATED_TRAINING if model.simulated else ""
+
+
+def series_description(text: str, model: Model) -> str:
+    """`AI <text>`, with the warning on simulated training where it holds; at most 64 characters."""
+    caution = " - simulated training, not for clinical use" if model.simulated else ""
+    return f"AI {text}"[: 64 - len(caution)] + caution
+
+
+def series_number(source: Dataset, kind: Kind) -> int:
+    """191, 192, 193 for the SEG, SC and SR of series 1: behind the scan, and beside one another."""
+    own = source.get("SeriesNumber")
+    base = int(own) if own is not None and 0 <= int(own) < 1_000_000 else 0
+    return 100 * base + 91 + KINDS.index(kind)
+
+
+def keep_lossy_history(result: Dataset, source: Dataset) -> None:
+    """Once lossy, always lossy: what was derived from such a scan says so (PS3.3 C.7.6.1.1.5)."""
+    result.LossyImageCompression = source.get("LossyImageCompression") or "00"
+    if result.LossyImageCompression == "01":
+        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+            if source.get(keyword):
+                setattr(result, keyword, source.get(keyword))
+
+
+def set_moment(result: Dataset, source: Dataset) -> None:
+    """Content Date and Time from the source (see above); now, where it has no date at all."""
+    result.pop("InstanceCreationDate", None)
+    result.pop("InstanceCreationTime", None)
+    for name in ("Content", "Acquisition", "Series", "Study"):
+        date, time = source.get(f"{name}Date"), source.get(f"{name}Time")
+        if date:
+            result.ContentDate, result.ContentTime = date, time or "000000"
+            return
+    now = datetime.now().replace(microsecond=0)
+    result.ContentDate, result.ContentTime = DA(now.date()), TM(now.time())
+
+
+def code_item(value: str, scheme: str, meaning: str) -> Dataset:
+    """One item of a code sequence (PS3.3 section 8.8)."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
