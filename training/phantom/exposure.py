@@ -1,4 +1,4 @@
-"""From what reaches the crystal to stored pixels: scatter, spots, Poisson noise, vendor's habits."""
+"""From what reaches the crystal to stored pixels: scatter, spots, noise, vendors' habits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.phantom.camera import FWHM, Detector, Image, resolution_mm
 
 COARSE = 64
 HAZE_MM = 55.0
-ROOM = 0.0012
+ROOM = 0.003
 PHOTOMULTIPLIER_MM = 60.0
 
 
@@ -67,7 +67,7 @@ def uniformity_map(rng: np.random.Generator, acquisition: Acquisition) -> Image:
 def expose(
     rng: np.random.Generator, expected: Image, acquisition: Acquisition
 ) -> NDArray[np.uint16]:
-    """Count: `expected` (rows, columns), in counts, becomes uint16 pixels as a vendor stores them."""
+    """Count: `expected` (rows, columns), in counts, becomes uint16 pixels as vendors store."""
     size = expected.shape[0]
     if acquisition.processing == "interpolated":
         small = rng.poisson(resize(expected, size // 2) * 4)
