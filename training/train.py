@@ -36,6 +36,8 @@ STATE_FILE = "state.json"
 LOG_FILE = "log.csv"
 BEST_FILE = "best.weights.h5"
 
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Data:
@@ -57,7 +59,7 @@ class State:
     weights: str | None = None
     best_dice: float = -1.0
     best_epoch: int = 0
-    log: tuple[dict[str, float], ...] = ()
+    log: tuple[Row, ...] = ()
 
 
 def train(recipe: Recipe, data: Data, run: Path, console: Console) -> State:
@@ -188,7 +190,7 @@ def _stalled(state: State, stage: Stage) -> bool:
 
 def _train_epoch(
     network: keras.Model, recipe: Recipe, images: Images, place: tuple[int, int, str, Console]
-) -> dict[str, float]:
+) -> Row:
     """One epoch; its mean loss and speed."""
     number, epoch, title, console = place
     stage = recipe.stages[number]
@@ -217,9 +219,7 @@ def _train_epoch(
     }
 
 
-def validate(
-    network: keras.Model, recipe: Recipe, images: Images, stage: Stage
-) -> dict[str, float]:
+def validate(network: keras.Model, recipe: Recipe, images: Images, stage: Stage) -> Row:
     """Mean Dice where there is a gland, and the part of the empty scans that stay empty."""
     plan = replace(recipe.preprocessing, size=stage.size)
     dices, silent = [], []
@@ -231,14 +231,13 @@ def validate(
                 dices.append(2 * (one & other).sum() / (one.sum() + other.sum()))
             else:
                 silent.append(not one.any())
-    nothing = float("nan")
     return {
         "dice": float(np.mean(dices)) if dices else 0.0,
-        "silent": float(np.mean(silent)) if silent else nothing,
+        "silent": float(np.mean(silent)) if silent else None,
     }
 
 
-def _keep(network: keras.Model, run: Path, state: State, row: dict[str, float]) -> State:
+def _keep(network: keras.Model, run: Path, state: State, row: Row) -> State:
     """Write weights and optimizer, then the state that names them: a kill leaves a whole epoch."""
     file = f"stage{int(row['stage'])}-epoch{int(row['epoch']):04d}.weights.h5"
     network.save_weights(run / file)
@@ -260,7 +259,7 @@ def _keep(network: keras.Model, run: Path, state: State, row: dict[str, float]) 
     return kept
 
 
-def _write_log(path: Path, rows: tuple[dict[str, float], ...]) -> None:
+def _write_log(path: Path, rows: tuple[Row, ...]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -112,7 +112,7 @@ def from_square(square: Image, shape: tuple[int, int]) -> Image:
     """The way back: (size, size) onto the source's own matrix of `shape`, pixel for pixel."""
     where = fit(shape, square.shape[0])
     inner = square[where.top : where.top + where.rows, where.left : where.left + where.columns]
-    rows = resampling(where.rows, shape[0]) @ inner
+    rows: Image = resampling(where.rows, shape[0]) @ inner
     restored: Image = rows @ resampling(where.columns, shape[1]).T
     return restored
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from adjuvant.errors import Refusal
 from adjuvant.preprocess import (
     Preprocessing,

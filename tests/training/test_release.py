@@ -1,0 +1,79 @@
+"""A finished run becomes a model that the plugin loads, with figures that were measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ellipses import RECIPE, SIDE, ellipse_case, finished_run
+
+from adjuvant.errors import ModelFault
+from adjuvant.model import read_model
+from adjuvant.network import load_network
+from training.errors import ReleaseError
+from training.evaluate import Evaluation
+from training.release import Request, release
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished_run(tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def released(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Evaluation]:
+    folder = tmp_path_factory.mktemp("models") / "thyroid" / "0.0.1"
+    cases = [ellipse_case(number) for number in range(100, 112)]
+    return folder, release(Request(run, folder, "0.0.1"), cases, lambda *_: None)
+
+
+def test_the_plugin_loads_the_release_and_its_figures(released: tuple[Path, Evaluation]) -> None:
+    folder, measured = released
+    model = read_model(folder)
+    assert model.figures["dice_mean"] == pytest.approx(measured.dice["mean"].value, abs=1e-4)
+    assert model.simulated
+    inputs = np.zeros((3, SIDE, SIDE, 2), np.float32)
+    assert load_network(folder, device="cpu")(inputs).shape == (3, SIDE, SIDE, 1)
+
+
+def test_the_card_says_where_the_figures_come_from(released: tuple[Path, Evaluation]) -> None:
+    folder, measured = released
+    card = (folder / "card.md").read_text("utf-8")
+    assert "Trained on simulated scans – not for clinical use" in card  # noqa: RUF001
+    assert f"{measured.dice['mean'].value:.3f}" in card
+    assert "12 simulated scans of 6 patients" in card
+    assert (folder / "worst.png").read_bytes().startswith(b"\x89PNG")
+    assert len(json.loads((folder / "evaluation.json").read_text())["scores"]) == 12
+
+
+def test_a_released_version_is_never_overwritten(
+    run: Path, released: tuple[Path, Evaluation]
+) -> None:
+    with pytest.raises(ReleaseError, match="a released version never changes"):
+        release(Request(run, released[0], "0.0.1"), [], lambda *_: None)
+
+
+def test_scans_of_the_training_patients_cannot_measure_a_release(run: Path, tmp_path: Path) -> None:
+    request = Request(run, tmp_path / "0.0.2", "0.0.2")
+    with pytest.raises(ReleaseError, match="case0 is of a patient of the training data"):
+        release(request, [ellipse_case(0)], lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unfinished_run_is_not_released(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_bytes((run / "run.json").read_bytes())
+    with pytest.raises(ReleaseError, match="stage 1 of 2, epoch 0"):
+        release(Request(tmp_path / "run", tmp_path / "0.0.1", "0.0.1"), [], lambda *_: None)
+    assert RECIPE.stages[1].epochs == 2
+
+
+def test_altered_weights_are_refused(released: tuple[Path, Evaluation], tmp_path: Path) -> None:
+    folder = released[0]
+    (tmp_path / "model.json").write_bytes((folder / "model.json").read_bytes())
+    weights = (folder / "thyroid.keras").read_bytes()
+    (tmp_path / "thyroid.keras").write_bytes(weights + b"\x00")
+    with pytest.raises(ModelFault, match=r"has SHA-256 .* but model.json says"):
+        load_network(tmp_path)
