@@ -43,7 +43,8 @@ def release(
     """Export, check, measure on `cases`, write the card; the folder appears only when all is well.
 
     Raises ReleaseError when the run is not finished, the folder exists already, a case is of a
-    patient of the run, or the released file does not answer as the trained network does; ModelFault when the plugin cannot load it.
+    patient of the run, or the released file does not answer as the trained network does;
+    ModelFault when the plugin cannot load it.
     """
     if request.folder.exists():
         raise ReleaseError(f"{request.folder} exists; a released version never changes")
