@@ -28,28 +28,32 @@ missing_packages() {
 
 install_packages() {
     [ "$(id -u)" -eq 0 ] || die "please install first, as root: apt-get install $1"
-    hold_orthanc_back
     say "installing Debian packages: $1"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -q -o DPkg::Lock::Timeout=300 update >&2 || die "apt-get update failed, see above"
+    log=$(mktemp)
     # shellcheck disable=SC2086  # one word for each package
-    apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends --no-upgrade install $1 >&2 ||
-        die "apt-get install failed, see above"
+    if ! (hold_orthanc_back && apt_get update && apt_get install $1) >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        die "apt-get failed, its whole output is in $log"
+    fi
+    rm -f "$log"
+    [ ! -d /run/systemd/system ] || say "Debian's own service 'orthanc' (ports 8042 and 4242) was" \
+        "neither started nor stopped; a new one starts at boot unless: systemctl disable orthanc"
 }
 
-# Debian's package starts an Orthanc of its own on ports 8042 and 4242, and restarts a running one.
-# A policy in place is the administrator's and is obeyed as it is; without one, ours says "not
-# Orthanc, not now" (invoke-rc.d, section 9.3.3 of the Debian policy) until this script ends.
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+        --no-install-recommends --no-upgrade "$@"
+}
+
+# Debian's package starts an Orthanc of its own on ports 8042 and 4242, and restarts a running one
+# when a plugin is added. A policy in place is the administrator's and is obeyed as it is; without
+# one, ours says "not Orthanc, not now" (Debian policy, 9.3.3) until the subshell that calls ends.
 hold_orthanc_back() {
-    [ -e "$policy" ] && return
-    printf '#!/bin/sh\n[ "$1" != orthanc ] && [ "$1" != orthanc.service ] || exit 101\n' >"$policy"
-    chmod 755 "$policy"
+    [ ! -e "$policy" ] || return 0
     trap 'rm -f "$policy"' EXIT
     trap 'exit 1' HUP INT TERM
-    if [ -d /run/systemd/system ]; then
-        say "Debian's own service 'orthanc' (ports 8042 and 4242) is neither started nor stopped" \
-            "now; a new one starts at the next boot unless you run: systemctl disable orthanc"
-    fi
+    printf '#!/bin/sh\n[ "${1%%.service}" != orthanc ] || exit 101\n' >"$policy"
+    chmod 755 "$policy"
 }
 
 embedded_python() {

@@ -1,0 +1,163 @@
+"""What every benchmark shares: scans to send, an association, figures, and where they go."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage, generate_uid
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+from deploy.client import Client
+from deploy.demo import choose_case
+from deploy.serve import ROOT
+from training.phantom.dicom import to_dicom
+
+SEED = 20
+FIGURES = ROOT / "docs" / "benchmarks"
+# Orthanc with everything but our script: what "without the plugin" means.
+WITHOUT_PLUGIN = {"PythonScript": None}
+IDLE_S = 300.0
+
+
+class BenchmarkError(Exception):
+    """A figure cannot be measured; the text is one line."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One page of results: a table of markdown, sentences, and the raw values for machines."""
+
+    name: str
+    title: str
+    text: str
+    values: dict[str, Any]
+
+
+class Scans:
+    """Ever new patients with one everyday scan (256 x 256, one frame)."""
+
+    def __init__(self, seed: int = SEED) -> None:
+        self._template = to_dicom(choose_case(seed))
+
+    def draw(self) -> Dataset:
+        """The scan under new identifiers. Scans share everything else: send, do not change."""
+        scan = Dataset(self._template)
+        scan.file_meta = self._template.file_meta
+        scan.PatientID = generate_uid(prefix=None)
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+            setattr(scan, keyword, generate_uid())
+        return scan
+
+    def draw_many(self, n: int) -> list[Dataset]:
+        """`n` scans of `n` patients."""
+        return [self.draw() for _ in range(n)]
+
+
+@contextmanager
+def association(dicom_port: int) -> Iterator[Association]:
+    """An open association for NM images; raises BenchmarkError where Orthanc refuses one."""
+    entity = AE(ae_title="BENCHMARK")
+    entity.add_requested_context(NuclearMedicineImageStorage, ExplicitVRLittleEndian)
+    link = entity.associate("127.0.0.1", dicom_port, ae_title="ADJUVANT")
+    if not link.is_established:
+        raise BenchmarkError(f"no association with port {dicom_port}")
+    try:
+        yield link
+    finally:
+        link.release()
+
+
+def store(link: Association, scan: Dataset) -> float:
+    """Seconds that one C-STORE takes, until its answer has come."""
+    begun = perf_counter()
+    status = link.send_c_store(scan)
+    took = perf_counter() - begun
+    if not status or status.Status != 0:
+        raise BenchmarkError(f"C-STORE was answered with {status}")
+    return took
+
+
+def store_all(dicom_port: int, scans: Sequence[Dataset], senders: int) -> tuple[float, list[float]]:
+    """Send from so many senders at once: seconds in all, seconds of each C-STORE."""
+
+    def send(part: Sequence[Dataset]) -> list[float]:
+        with association(dicom_port) as link:
+            return [store(link, scan) for scan in part]
+
+    begun = perf_counter()
+    with ThreadPoolExecutor(senders) as pool:
+        parts = list(pool.map(send, [scans[n::senders] for n in range(senders)]))
+    return perf_counter() - begun, [took for part in parts for took in part]
+
+
+def wait_idle(client: Client, done: int) -> None:
+    """Wait until so many jobs are done and none is left; raises BenchmarkError if some failed."""
+    deadline = perf_counter() + IDLE_S
+    while True:
+        queue = client.status()["queue"]
+        if queue["failed"] or queue["refused"]:
+            raise BenchmarkError(f"scans without a result: {queue}")
+        if queue["done"] >= done and not queue["queued"] and not queue["running"]:
+            return
+        if perf_counter() > deadline:
+            raise BenchmarkError(f"not done after {IDLE_S:g} s: {queue}")
+        sleep(0.05)
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Median, 95th percentile and maximum, in ms."""
+    values = np.asarray(seconds) * 1e3
+    return {
+        "n": len(values),
+        "median": round(float(np.median(values)), 3),
+        "p95": round(float(np.percentile(values, 95)), 3),
+        "maximum": round(float(values.max()), 3),
+    }
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table: the first column is text, the others are figures."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (head, rule, *rows))
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+    }
+
+
+def save(figures: Figures, folder: Path = FIGURES) -> None:
+    """Keep the figures for machines, and the section of the page that shows them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"title": figures.title, "machine": machine(), "values": figures.values}
+    (folder / f"{figures.name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    (folder / f"{figures.name}.md").write_text(f"## {figures.title}\n\n{figures.text}\n")
+
+
+def run_one(measure: Callable[[], Figures]) -> None:
+    """What each script does when it is run by itself."""
+    figures = measure()
+    save(figures)
+    print(f"## {figures.title}\n\n{figures.text}\n")

@@ -1,0 +1,128 @@
+"""C-STORE with the plugin and without it, side by side: `python -m benchmarks.reception`.
+
+Two Orthancs run at the same time; rounds go to one and the other in turn, so that whatever the
+machine does meanwhile hits both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.common import (
+    WITHOUT_PLUGIN,
+    Figures,
+    Scans,
+    association,
+    markdown,
+    run_one,
+    spread,
+    store,
+    store_all,
+    wait_idle,
+)
+from deploy.client import Client
+from deploy.serve import Server, running_orthanc
+
+ROUNDS = 30
+SCANS_OF_A_ROUND = 4
+SENDERS = 4
+BURSTS = 6
+SCANS_OF_A_BURST = 24
+
+
+@dataclass
+class Side:
+    """One of the two Orthancs and what was measured on it, in seconds."""
+
+    server: Server
+    client: Client | None
+    sent: int = 0
+    quiet: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+    per_second: list[float] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Wait until the worker, where there is one, has read everything."""
+        if self.client is not None:
+            wait_idle(self.client, self.sent)
+
+
+def send_quietly(side: Side, scans: Scans) -> None:
+    """A few scans, each when the one before was read: what a camera does."""
+    with association(side.server.dicom_port) as link:
+        for scan in scans.draw_many(SCANS_OF_A_ROUND):
+            side.quiet.append(store(link, scan))
+            side.sent += 1
+            side.settle()
+
+
+def send_burst(side: Side, scans: Scans) -> None:
+    """Many scans from four senders while the worker reads: a night's archive, moved."""
+    batch = scans.draw_many(SCANS_OF_A_BURST)
+    total, each = store_all(side.server.dicom_port, batch, SENDERS)
+    side.busy += each
+    side.per_second.append(len(batch) / total)
+    side.sent += len(batch)
+    side.settle()
+
+
+def measure() -> Figures:
+    """Both situations, interleaved; the ratio is of medians."""
+    scans = Scans()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        bare = stack.enter_context(
+            running_orthanc(Path(folder) / "bare", overrides=WITHOUT_PLUGIN, wait_ready=False)
+        )
+        full = stack.enter_context(running_orthanc(Path(folder) / "full"))
+        sides = [Side(bare, None), Side(full, Client(full.url))]
+        for side in sides:  # the first of everything is not measured
+            send_quietly(side, scans)
+            side.quiet.clear()
+        for number in range(ROUNDS):
+            for side in _in_turn(sides, number):
+                send_quietly(side, scans)
+        for number in range(BURSTS):
+            for side in _in_turn(sides, number):
+                send_burst(side, scans)
+    return _figures(*sides)
+
+
+def _in_turn(sides: list[Side], number: int) -> list[Side]:
+    return sides if number % 2 else sides[::-1]
+
+
+def _figures(bare: Side, full: Side) -> Figures:
+    values: dict[str, Any] = {}
+    rows = []
+    for name, title in (
+        ("quiet", "one sender, the worker idle"),
+        ("busy", f"{SENDERS} senders at once, the worker reading"),
+    ):
+        without, with_plugin = spread(getattr(bare, name)), spread(getattr(full, name))
+        ratio = round(with_plugin["median"] / without["median"], 3)
+        values[name] = {"without_ms": without, "with_ms": with_plugin, "ratio": ratio}
+        rows.append(
+            [
+                title,
+                *(f"{side['median']:.1f} / {side['p95']:.1f}" for side in (without, with_plugin)),
+                f"{ratio:.2f}",
+            ]
+        )
+    for side, key in ((bare, "without"), (full, "with")):
+        values["busy"][f"{key}_scans_per_second"] = round(median(side.per_second), 1)
+    head = ["C-STORE, ms (median / 95th percentile)", "without", "with the plugin", "ratio"]
+    text = (
+        f"{markdown(head, rows)}\n\nOne scan of 256 x 256 pixels, {values['quiet']['with_ms']['n']}"
+        f" and {values['busy']['with_ms']['n']} of them on each side, rounds in turn. While the"
+        " worker reads, it shares the cores with reception; nothing waits for it."
+    )
+    return Figures("reception", "Reception: C-STORE with and without the plugin", text, values)
+
+
+if __name__ == "__main__":
+    run_one(measure)
