@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from pydicom import Dataset
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 from adjuvant.errors import Refusal
 from adjuvant.header import fold, items, numbers, text, value, values, whole_number
@@ -81,7 +81,8 @@ def require_static(header: Dataset, frames: int) -> None:
     pointers = values(header, "FrameIncrementPointer")
     moving = [pointer for pointer in pointers if pointer not in STATIC_VECTORS]
     if frames > 1 and moving:
-        names = ", ".join(str(pointer) for pointer in moving[:4])
+        tags = [str(pointer) for pointer in moving if isinstance(pointer, BaseTag)]
+        names = ", ".join(tags) or "no vector"
         raise Refusal(
             "not-static", f"FrameIncrementPointer names {names}: frames are no static views"
         )

@@ -1,0 +1,127 @@
+"""Planar thyroid scintigraphy: probabilities of the gland -> its outline, measures and remarks."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import binary_fill_holes, label
+
+from adjuvant.acquisition import missing_spacing
+from adjuvant.errors import ModelFault
+from adjuvant.findings import Code, Findings, FrameMeasures, Segment
+from adjuvant.header import numbers, whole_number
+from adjuvant.measure import measure_frame, pixel_area_cm2
+from adjuvant.model import Model
+from adjuvant.preprocess import Image, Mask
+from adjuvant.scan import Frame, Scan
+
+NAME = "thyroid"
+GLAND = "thyroid"
+
+ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+THYROID_GLAND = Code("69748006", "SCT", "Thyroid")
+
+# A quarter of the usual 200,000 counts of a view: below it, the outline rests on noise.
+FEW_COUNTS = 50_000
+# This many pixels at the largest storable value are an overflow, not a maximum.
+SATURATED_PIXELS = 5
+
+
+def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
+    """One segment, the gland with the nodules inside it, measured on every frame.
+
+    `probabilities` is float32 (frames, rows, columns, labels) on the source's own matrix. Raises
+    ModelFault where the model has no label for the gland.
+    """
+    if GLAND not in model.output.labels:
+        known = ", ".join(model.output.labels)
+        raise ModelFault(f"{model.name} {model.version} has no label {GLAND!r}, only {known}")
+    maps = probabilities[..., model.output.labels.index(GLAND)]
+    smallest = minimum_area(scan.shape, model)
+    masks = np.stack([gland_mask(one, model.output.threshold, smallest) for one in maps])
+    area = pixel_area_cm2(scan)
+    measures = tuple(
+        measure_frame(frame, mask, area) for frame, mask in zip(scan.frames, masks, strict=True)
+    )
+    gland = Segment("Thyroid gland", ANATOMICAL_STRUCTURE, THYROID_GLAND, masks)
+    return Findings(NAME, (gland,), measures, remarks(scan, masks, measures))
+
+
+def minimum_area(shape: tuple[int, int], model: Model) -> float:
+    """The model's smallest island in pixels of the source's matrix instead of the network's."""
+    return model.output.minimum_area_pixels * (max(shape) / model.preprocessing.size) ** 2
+
+
+def gland_mask(probability: Image, threshold: float, smallest: float) -> Mask:
+    """Probabilities (rows, columns) -> mask, bool: every lobe kept, holes filled, islands dropped.
+
+    Holes are filled because a cold nodule belongs to the gland.
+    """
+    filled = binary_fill_holes(probability >= threshold)
+    # Diagonal neighbours touch: a thin isthmus does not fall apart.
+    islands, _ = label(filled, structure=np.ones((3, 3), bool))
+    large = np.bincount(islands.ravel()) >= max(smallest, 1)
+    large[0] = False
+    mask: Mask = large[islands]
+    return mask
+
+
+def remarks(scan: Scan, masks: Mask, measures: tuple[FrameMeasures, ...]) -> tuple[str, ...]:
+    """What a reader has to know before believing the outline, most severe first."""
+    if not masks.any():
+        found = ["No thyroid uptake seen."]
+    else:
+        found = [
+            f"Frame {frame.number}: no thyroid uptake seen."
+            for frame, mask in zip(scan.frames, masks, strict=True)
+            if not mask.any()
+        ]
+    found += _of_empty_frames(scan)
+    for frame, mask, measured in zip(scan.frames, masks, measures, strict=True):
+        found += _of_frame(scan, frame, mask, measured)
+    return (*found, *_of_missing_area(scan))
+
+
+def _of_empty_frames(scan: Scan) -> list[str]:
+    """The reader leaves out frames without any signal: say so."""
+    read = {frame.number for frame in scan.frames}
+    frames = whole_number(scan.header, "NumberOfFrames") or 1
+    return [
+        f"Frame {number} holds no signal and was not analysed."
+        for number in range(1, frames + 1)
+        if number not in read
+    ]
+
+
+def _of_frame(scan: Scan, frame: Frame, mask: Mask, measured: FrameMeasures) -> list[str]:
+    found = []
+    if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
+        found.append("the gland reaches the border of the image and may be cut off")
+    if int(np.count_nonzero(frame.counts >= largest_storable(scan))) >= SATURATED_PIXELS:
+        found.append("pixels are at the largest value that can be stored: counts are too low")
+    if measured.total_counts < FEW_COUNTS:
+        total = f"{measured.total_counts:,.0f} counts, below {FEW_COUNTS:,}"
+        found.append(f"few counts ({total}): the outline is less certain")
+    return [f"Frame {frame.number}: {remark}." for remark in found]
+
+
+def largest_storable(scan: Scan) -> float:
+    """The largest count that the source's pixels can hold, after its rescale slope."""
+    bits = whole_number(scan.header, "BitsStored") or 16
+    signed = whole_number(scan.header, "PixelRepresentation") == 1
+    largest = (1 << (bits - 1 if signed else bits)) - 1
+    slope, intercept = (
+        numbers(scan.header, "RescaleSlope"),
+        numbers(scan.header, "RescaleIntercept"),
+    )
+    return largest * (slope[0] if slope else 1) + (intercept[0] if intercept else 0)
+
+
+def _of_missing_area(scan: Scan) -> list[str]:
+    """Why there is no area in cm², or why to doubt it."""
+    if scan.pinhole:
+        return ["No area in cm²: the collimator magnifies (pinhole or focused)."]
+    if scan.spacing_mm is None:
+        return [f"No area in cm²: {missing_spacing(scan.header)}."]
+    if scan.pinhole is None:
+        return ["The header does not tell the collimator; the area holds for parallel holes only."]
+    return []

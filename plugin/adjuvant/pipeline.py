@@ -1,0 +1,75 @@
+"""One scan from bytes to results, without any archive: what Orthanc and the command line share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom import Dataset
+
+from adjuvant.findings import Findings
+from adjuvant.image import Limits, read_scan
+from adjuvant.interpretations import Interpretation
+from adjuvant.network import Network
+from adjuvant.preprocess import Image, from_square, prepare
+from adjuvant.results.capture import build_capture
+from adjuvant.results.gate import check_results
+from adjuvant.results.seg import build_segmentation
+from adjuvant.scan import Scan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that came of one scan: `objects` are the SEG, then the SC, checked and ready to store.
+
+    `steps_ms` is the time of each step: decode, preprocess, network, interpret, build.
+    """
+
+    scan: Scan
+    findings: Findings
+    objects: tuple[Dataset, ...]
+    steps_ms: dict[str, float]
+
+
+def analyse(
+    data: bytes, interpretation: Interpretation, network: Network, limits: Limits
+) -> Outcome:
+    """Read, prepare, infer, interpret, build and check; the caller has asked the rule.
+
+    Raises Refusal where the scan cannot be analysed, Fault where we failed at it.
+    """
+    model, steps = network.model, dict[str, float]()
+    with _timed(steps, "decode"):
+        scan = read_scan(data, limits)
+    with _timed(steps, "preprocess"):
+        plan = model.preprocessing
+        inputs = np.stack([prepare(frame.counts, plan) for frame in scan.frames])
+    with _timed(steps, "network"):
+        answer = network(inputs)
+    with _timed(steps, "interpret"):
+        findings = interpretation.interpret(scan, on_source_matrix(answer, scan.shape), model)
+    with _timed(steps, "build"):
+        segmentation = build_segmentation(scan, findings, model)
+        objects = (segmentation, build_capture(scan, findings, model))
+        check_results(scan, objects)
+    return Outcome(scan, findings, objects, steps)
+
+
+def on_source_matrix(probabilities: Image, shape: tuple[int, int]) -> Image:
+    """(frames, size, size, labels) -> (frames, rows, columns, labels), pixel for pixel."""
+    frames, _, _, labels = probabilities.shape
+    restored = np.empty((frames, *shape, labels), np.float32)
+    for frame in range(frames):
+        for one in range(labels):
+            restored[frame, :, :, one] = from_square(probabilities[frame, :, :, one], shape)
+    return restored
+
+
+@contextmanager
+def _timed(steps: dict[str, float], name: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    steps[name] = (time.perf_counter() - begin) * 1e3

@@ -1,0 +1,189 @@
+"""Is this image a planar thyroid scan? Yes or no, always with the reason.
+
+Only the header is asked. Whether the frames are static, and whether the pixels can be read, is
+for `image.read_scan` to say, with a refusal that the user sees. Reasons name the DICOM keyword and
+the fragment that matched, never the text itself, which may hold a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydicom import Dataset
+from pydicom.uid import UID, NuclearMedicineImageStorage, SecondaryCaptureImageStorage
+
+from adjuvant.header import UNREADABLE, fold, items, quiet, text
+from adjuvant.results.provenance import is_own
+
+# Words for the thyroid, as they are after `fold` (lower case, no accents), and where they are from.
+# They are kept short so that they survive a wrong character set: `Schilddr?se` still matches.
+THYROID = {
+    "thyro": "English thyroid, French thyroide, hyper-/hypo-/euthyroid, athyroid, thyrotoxicosis",
+    "thyreo": "French thyreo-, German Thyreoidea, Thyreoiditis, athyreosis",
+    "thyri": "misspelt thyriod",
+    "tiroid": "Italian tiroide, Spanish tiroides, hipertiroidismo",
+    "tireo": "Italian tireopatia, tireotossicosi",
+    "schilddr": "German Schilddruese, however its umlaut was written",
+    "schildklier": "Dutch",
+    "goit": "English goiter, French goitre",
+    "struma": "German and Dutch for goitre",
+    "gozzo": "Italian for goitre",
+    "bocio": "Spanish for goitre",
+}
+
+# German sites write SD for Schilddruese, French ones THYR; alone among letters only.
+ABBREVIATIONS = re.compile(r"\bsd ?(szint|scan|uptake)|\bthyr\b")
+
+# Words that hold one of the above and do not name a scan of the thyroid: taken out before looking.
+MISLEADING = {
+    r"thyro ?(stim|calc|glob|gen\b|xin|tropin)\w*": "hormones, markers, the drug Thyrogen",
+    r"thyro\w* (gland )?block\w*|block\w* thyro\w*": "thyroid blockade before MIBG and the like",
+    r"schilddr\w* ?block\w*|schildklier ?blok\w*": "the same in German and Dutch",
+    r"blo(cage|queo|cco)( \w+){0,2} (thyro|tiroid)\w*": "the same in the Romance languages",
+    r"(crico|sterno) ?(thyro|tiro)\w*": "muscles and cartilages",
+    r"struma ovar\w*": "a tumour of the ovary",
+}
+
+# A parathyroid study shows the thyroid too, but with a tracer that the networks never saw (MIBI),
+# or as one part of a subtraction: whatever else the header says, it is left alone.
+PARATHYROID = re.compile(
+    r"para ?(thyr|thir|tiroid|tireo)|neben ?schilddr|bij ?schildklier|epithelkorperch"
+)
+
+# SNOMED CT, and the SNOMED-RT codes (SRT, SNM3, 99SDM) of older software; LOINC for the report.
+THYROID_CODES = {
+    "69748006": "Thyroid",
+    "T-B6000": "Thyroid",
+    "119281005": "Lobe of thyroid",
+    "29565003": "Right lobe of thyroid",
+    "T-B6100": "Right lobe of thyroid",
+    "79163004": "Left lobe of thyroid",
+    "T-B6200": "Left lobe of thyroid",
+    "40867004": "Thyroid isthmus",
+    "T-B6300": "Thyroid isthmus",
+    "30695-1": "Nuclear medicine thyroid scan",
+}
+CODE_SCHEMES = {"SCT", "SRT", "SNM3", "99SDM", "LN"}
+PARATHYROID_CODES = {"111002": "Parathyroid", "T-B7000": "Parathyroid"}
+
+TEXTS = (
+    "StudyDescription",
+    "SeriesDescription",
+    "BodyPartExamined",
+    "ProtocolName",
+    "RequestedProcedureDescription",
+    "PerformedProcedureStepDescription",
+)
+CODES = (
+    "AnatomicRegionSequence",
+    "PrimaryAnatomicStructureSequence",
+    "ProcedureCodeSequence",
+    "RequestedProcedureCodeSequence",
+    "PerformedProtocolCodeSequence",
+)
+# Attributes of RequestAttributesSequence (PS3.3 C.7.3.1, Table 10-9).
+REQUEST_TEXTS = ("RequestedProcedureDescription", "ScheduledProcedureStepDescription")
+REQUEST_CODES = ("RequestedProcedureCodeSequence", "ScheduledProtocolCodeSequence")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an interpretation applies to an image, and the reason, in one sentence."""
+
+    applies: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Mention:
+    """Something in the header that may name an organ: a text, or a code with its meaning."""
+
+    keyword: str
+    words: str
+    code: str = ""
+
+
+def explain_thyroid(header: Dataset) -> Verdict:
+    """Is this a planar nuclear medicine image of the thyroid?
+
+    Our own results, other modalities and classes, and parathyroid studies are not.
+    """
+    reason = _not_a_planar_image(header)
+    if reason:
+        return Verdict(False, reason)
+    mentions = tuple(_mentions(header))
+    for mention in mentions:
+        if mention.code in PARATHYROID_CODES or PARATHYROID.search(mention.words):
+            return Verdict(False, f"{mention.keyword} names the parathyroid")
+    for mention in mentions:
+        found = _thyroid_in(mention)
+        if found:
+            return Verdict(True, found)
+    return Verdict(False, "neither a description nor a code in the header names the thyroid")
+
+
+def _not_a_planar_image(header: Dataset) -> str | None:
+    """Why this cannot be a scan at all, or None."""
+    if _is_own(header):
+        return "it is a result of Adjuvant itself"
+    modality, sop_class = text(header, "Modality"), UID(text(header, "SOPClassUID"))
+    if sop_class == SecondaryCaptureImageStorage and modality == "NM":
+        return "SOPClassUID is Secondary Capture: a picture, whose pixels need not be counts"
+    if sop_class != NuclearMedicineImageStorage:
+        # A UID without a name may be any text; only names of the standard are repeated.
+        name = "missing" if not sop_class else sop_class.name
+        known = name if name != sop_class else "unknown"
+        return f"SOPClassUID is {known}, not Nuclear Medicine Image Storage"
+    if modality != "NM":
+        known = repr(modality) if re.fullmatch("[A-Z]{2,8}", modality) else "missing or unknown"
+        return f"Modality is {known}, not 'NM'"
+    return None
+
+
+def _is_own(header: Dataset) -> bool:
+    try:
+        with quiet():
+            return is_own(header)
+    except UNREADABLE:
+        return False  # what we write can be read
+
+
+def _mentions(header: Dataset) -> Iterator[Mention]:
+    yield from _mentions_in(header, TEXTS, CODES)
+    for request in items(header, "RequestAttributesSequence"):
+        yield from _mentions_in(request, REQUEST_TEXTS, REQUEST_CODES)
+
+
+def _mentions_in(
+    holder: Dataset, texts: tuple[str, ...], codes: tuple[str, ...]
+) -> Iterator[Mention]:
+    for keyword in texts:
+        yield Mention(keyword, _words(text(holder, keyword)))
+    for keyword in codes:
+        for item in items(holder, keyword):
+            known = text(item, "CodingSchemeDesignator") in CODE_SCHEMES
+            code = text(item, "CodeValue") if known else ""
+            yield Mention(keyword, _words(text(item, "CodeMeaning")), code)
+
+
+def _words(written: str) -> str:
+    """Folded words with single spaces between: one way to write each, and fast to search."""
+    return re.sub(r"[\W_]+", " ", fold(written))
+
+
+def _thyroid_in(mention: Mention) -> str | None:
+    """How this mention names the thyroid, or None."""
+    meaning = THYROID_CODES.get(mention.code)
+    if meaning:
+        return f"{mention.keyword} has the code {mention.code} ({meaning})"
+    words = mention.words
+    for pattern in MISLEADING:
+        words = re.sub(pattern, " ", words)
+    for fragment in THYROID:
+        if fragment in words:
+            return f"{mention.keyword} has a word for the thyroid ({fragment!r})"
+    if ABBREVIATIONS.search(words):
+        return f"{mention.keyword} has an abbreviation for the thyroid"
+    return None
