@@ -32,9 +32,14 @@ ACQUISITION_EQUIPMENT = ("109101", "DCM", "Acquisition Equipment")
 SIMULATED_TRAINING = "Trained on simulated scans - not for clinical use"
 ADJUVANT_ONLY = "AI adjuvant - not a substitute for interpretation"
 
-EQUIPMENT = """
-Manufacturer InstitutionName StationName ManufacturerModelName DeviceSerialNumber SoftwareVersions
-""".split()
+EQUIPMENT = (
+    "Manufacturer",
+    "InstitutionName",
+    "StationName",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "SoftwareVersions",
+)
 
 
 def is_own(header: Dataset) -> bool:

@@ -1,0 +1,91 @@
+"""The fused picture as a Secondary Capture (PS3.3 A.8.1), for every viewer and for film."""
+
+from __future__ import annotations
+
+import numpy as np
+from highdicom.sc import SCImage
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from adjuvant.findings import Findings
+from adjuvant.model import Model
+from adjuvant.results import provenance, uids
+from adjuvant.results.identity import copy_identity, require_uids
+from adjuvant.results.picture import draw_picture
+from adjuvant.results.seg import stand_in
+from adjuvant.results.texts import Language
+from adjuvant.scan import Scan
+
+# PS3.16 annex L: body part examined, by interpretation.
+BODY_PARTS = {"thyroid": "THYROID"}
+
+
+def render(
+    scan: Scan, findings: Findings, model: Model, language: Language = "en"
+) -> NDArray[np.uint8]:
+    """The picture, uint8 (rows, columns, 3), RGB: scan, outlines, measurements, warnings."""
+    return draw_picture(scan, findings, model, language)
+
+
+def build_capture(
+    scan: Scan, findings: Findings, model: Model, language: Language = "en"
+) -> Dataset:
+    """One SC with every view, uncompressed (compressing takes longer than all the rest).
+
+    Raises Refusal where the source has no UIDs to refer to.
+    """
+    require_uids(scan.header)
+    names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
+    result = SCImage.from_ref_dataset(
+        ref_dataset=stand_in(scan),
+        pixel_array=render(scan, findings, model, language),
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),
+        series_instance_uid=uids.series_uid(*names, "capture"),
+        series_number=provenance.series_number(scan.header, "capture"),
+        sop_instance_uid=uids.result_uid(*names, "capture"),
+        instance_number=1,
+        manufacturer=provenance.MANUFACTURER,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        series_description=provenance.series_description(findings.interpretation, model),
+        specific_character_set=None,
+    )
+    _describe_picture(result, scan, findings, model)
+    copy_identity(scan.header, result)
+    provenance.describe_equipment(result, scan.header, model)
+    provenance.keep_lossy_history(result, scan.header)
+    provenance.set_moment(result, scan.header)
+    return result
+
+
+def _describe_picture(result: Dataset, scan: Scan, findings: Findings, model: Model) -> None:
+    # A sheet of several views has no one orientation.
+    result.PatientOrientation = None
+    result.pop("DateOfSecondaryCapture", None)
+    result.pop("TimeOfSecondaryCapture", None)
+    result.ConversionType = "WSD"
+    # Words are burnt in, but none that identifies the patient (PS3.3 C.7.6.1.1.2).
+    result.BurnedInAnnotation = "NO"
+    result.BodyPartExamined = scan.header.get("BodyPartExamined") or BODY_PARTS.get(
+        findings.interpretation, findings.interpretation.upper()[:16]
+    )
+    sentences = (provenance.ADJUVANT_ONLY, provenance.warning(model))
+    result.ImageComments = ". ".join(filter(None, sentences))
+    result.DerivationDescription = f"Outlines by {model.name} {model.version} on the source image"
+    result.SourceImageSequence = [_source(scan)]
+    result["PixelData"].VR = "OW"
+
+
+def _source(scan: Scan) -> Dataset:
+    """The frames that are shown (PS3.3 C.7.6.1.1.4)."""
+    image = Dataset()
+    image.ReferencedSOPClassUID = scan.header.SOPClassUID
+    image.ReferencedSOPInstanceUID = scan.header.SOPInstanceUID
+    image.ReferencedFrameNumber = [frame.number for frame in scan.frames]
+    image.PurposeOfReferenceCodeSequence = [
+        provenance.code_item("121322", "DCM", "Source image for image processing operation")
+    ]
+    return image

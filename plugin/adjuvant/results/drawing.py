@@ -1,0 +1,124 @@
+"""Pen and type for the picture: text that fits, and lines without steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from adjuvant.results.colours import PAPER, RGB
+from adjuvant.results.contours import Curve
+
+FONTS = Path(__file__).parent / "fonts"
+SMALLEST = 9
+
+# Lines are drawn this much larger, then averaged down.
+OVERSAMPLING = 4
+
+
+@lru_cache(maxsize=64)
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans at `size` pixels: it has the accents that Pillow's own font lacks."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    # Without Raqm: no shaping is needed for these languages, and it is four times as slow.
+    return ImageFont.truetype(str(FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a text looks: size in pixels, weight, colour, and an optional halo of paper."""
+
+    size: int
+    colour: RGB
+    bold: bool = False
+    halo: int = 0
+
+    @property
+    def line(self) -> int:
+        """Height of one line."""
+        return round(self.size * 1.4)
+
+
+def width_of(text: str, style: Style) -> int:
+    """Width in pixels."""
+    return int(font(style.size, style.bold).getlength(text)) + 1
+
+
+def fitted(text: str, style: Style, width: int) -> Style:
+    """The style made smaller until `text` fits into `width` pixels, down to what is legible."""
+    size = style.size
+    while size > SMALLEST and width_of(text, Style(size, style.colour, style.bold)) > width:
+        size -= 1
+    return Style(size, style.colour, style.bold, style.halo)
+
+
+def wrap(text: str, style: Style, width: int) -> list[str]:
+    """Lines of at most `width` pixels, broken at spaces; a longer word is broken where it must."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if width_of(longer, style) <= width:
+            lines[-1] = longer
+            continue
+        for piece in _pieces(word, style, width):
+            lines.append(piece)
+    return [line for line in lines if line]
+
+
+def _pieces(word: str, style: Style, width: int) -> list[str]:
+    pieces = [""]
+    if width_of(word, style) <= width:
+        return [word]
+    for letter in word:
+        if width_of(pieces[-1] + letter, style) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
+
+
+def write(
+    draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, style: Style, anchor: str = "la"
+) -> None:
+    """Write one line; `anchor` is Pillow's (`la` left and top, `ra` right, `ls` baseline, ...)."""
+    draw.text(
+        at,
+        text,
+        fill=style.colour,
+        font=font(style.size, style.bold),
+        anchor=anchor,
+        stroke_width=style.halo,
+        stroke_fill=PAPER if style.halo else None,
+    )
+
+
+def draw_curves(image: Image.Image, curves: list[Curve], colour: RGB, width: float) -> None:
+    """Draw closed curves of (row, column) in pixels of `image`, anti-aliased, `width` pixels."""
+    if not curves:
+        return
+    points = np.concatenate(curves)
+    margin = int(width) + 2
+    top, left = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
+    bottom, right = np.ceil(points.max(axis=0)).astype(int) + margin
+    bottom, right = min(bottom, image.height), min(right, image.width)
+    large = ((right - left) * OVERSAMPLING, (bottom - top) * OVERSAMPLING)
+    mask = Image.new("L", (int(large[0]), int(large[1])))
+    pen = ImageDraw.Draw(mask)
+    stroke = round(width * OVERSAMPLING)
+    for curve in curves:
+        closed = np.concatenate([curve, curve[:2]])[:, ::-1] - (left, top)
+        pen.line((closed * OVERSAMPLING).ravel().tolist(), fill=255, width=stroke)
+    image.paste(colour, (int(left), int(top)), mask.reduce(OVERSAMPLING))
+
+
+def inverse_grey(counts: NDArray[np.float32], top: float, size: tuple[int, int]) -> Image.Image:
+    """Counts (rows, columns) as black on white, `top` and above black, scaled to (width, height).
+
+    Interpolated as workstations do, so that the eye sees the uptake and not the pixels.
+    """
+    grey = 255.0 - np.clip(counts * (255.0 / top), 0, 255)
+    image = Image.fromarray(grey.astype(np.uint8))
+    return image.resize(size, Image.Resampling.BICUBIC)

@@ -1,0 +1,118 @@
+"""The outgoing gate: our own checks on every result, before anything is stored.
+
+What it stops is a fault of ours, never of the scan: it becomes an alarm with its reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from pydicom import Dataset
+
+from adjuvant.errors import Fault
+from adjuvant.results.identity import differing_identity
+from adjuvant.results.provenance import is_own
+from adjuvant.scan import Scan
+
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+
+IMAGE_REFERENCES = ("SourceImageSequence", "ReferencedInstanceSequence")
+NESTED = (
+    "ReferencedSeriesSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "DerivationImageSequence",
+    *IMAGE_REFERENCES,
+)
+
+
+def check_results(scan: Scan, objects: Iterable[Dataset]) -> None:
+    """Raise Fault naming what is wrong with the results of `scan`; the text has no patient data.
+
+    Checked are: patient and study equal the source's, new and distinct UIDs, our equipment, every
+    reference to the source and to frames that it has, and the matrix and pixels of masks.
+    """
+    results = tuple(objects)
+    for place, result in enumerate(results, 1):
+        wrong = next(_wrong(scan, result), None)
+        if wrong:
+            name = result.get("Modality", "?")
+            raise Fault(f"result {place} of {len(results)} ({name}) is not stored: {wrong}")
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        found = Counter(str(result.get(keyword)) for result in results)
+        twice = [uid for uid, times in found.items() if times > 1]
+        if twice:
+            raise Fault(f"results are not stored: {keyword} {twice[0]} is there twice")
+
+
+def _wrong(scan: Scan, result: Dataset) -> Iterator[str]:
+    """What is wrong with one result, most serious first."""
+    differing = differing_identity(scan.header, result)
+    if differing:
+        yield f"not the source's {', '.join(differing)}"
+    yield from _wrong_uids(scan.header, result)
+    if not is_own(result):
+        yield "the equipment does not say what made it"
+    yield from _wrong_references(scan, result)
+    if result.get("SOPClassUID") == SEGMENTATION:
+        yield from _wrong_masks(scan, result)
+
+
+def _wrong_uids(source: Dataset, result: Dataset) -> Iterator[str]:
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "SOPClassUID"):
+        if not result.get(keyword):
+            yield f"no {keyword}"
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        if result.get(keyword) == source.get(keyword):
+            yield f"{keyword} is the source's own"
+    if result.file_meta.MediaStorageSOPInstanceUID != result.get("SOPInstanceUID"):
+        yield "MediaStorageSOPInstanceUID is not SOPInstanceUID"
+
+
+def references(dataset: Dataset) -> Iterator[Dataset]:
+    """Every reference to an image anywhere in `dataset`."""
+    for keyword in NESTED:
+        for item in dataset.get(keyword) or ():
+            if keyword in IMAGE_REFERENCES:
+                yield item
+            yield from references(item)
+
+
+def _wrong_references(scan: Scan, result: Dataset) -> Iterator[str]:
+    known = {frame.number for frame in scan.frames}
+    found = list(references(result))
+    if not found:
+        yield "no reference to the source"
+    for item in found:
+        if item.get("ReferencedSOPInstanceUID") != scan.header.get("SOPInstanceUID"):
+            yield f"a reference to {item.get('ReferencedSOPInstanceUID')}, which is not the source"
+        if item.get("ReferencedSOPClassUID") != scan.header.get("SOPClassUID"):
+            yield f"a reference to class {item.get('ReferencedSOPClassUID')}, not the source's"
+        unknown = set(_frame_numbers(item)) - known
+        if unknown:
+            yield f"ReferencedFrameNumber {min(unknown)}, which is not a view of the source"
+    for series in result.get("ReferencedSeriesSequence") or ():
+        if series.get("SeriesInstanceUID") != scan.header.get("SeriesInstanceUID"):
+            yield "a referenced series that is not the source's"
+
+
+def _frame_numbers(item: Dataset) -> list[int]:
+    value = item.get("ReferencedFrameNumber")
+    if value is None:
+        return []
+    return [int(value)] if isinstance(value, int) else [int(number) for number in value]
+
+
+def _wrong_masks(scan: Scan, result: Dataset) -> Iterator[str]:
+    matrix = (result.get("Rows"), result.get("Columns"))
+    if matrix != scan.shape:
+        yield f"masks of {matrix[0]} x {matrix[1]} on a source of {scan.shape[0]} x {scan.shape[1]}"
+        return
+    frames = len(result.get("PerFrameFunctionalGroupsSequence") or ())
+    expected = len(result.get("SegmentSequence") or ()) * len(scan.frames)
+    if not (frames == expected == result.get("NumberOfFrames")):
+        yield f"{result.get('NumberOfFrames')} frames, {frames} described, {expected} expected"
+        return
+    needed = -(-frames * matrix[0] * matrix[1] // 8)
+    if len(result.PixelData) != needed + needed % 2:
+        yield f"{len(result.PixelData)} bytes of pixels instead of {needed + needed % 2}"
