@@ -1,18 +1,22 @@
 """OHIF beside an Orthanc, for a person (`python -m deploy.viewer`) and for the viewer's tests.
 
-nginx serves OHIF's ready build and hands `/dicom-web` on to Orthanc, on one free port of the
-loopback interface, as an ordinary user.
+nginx serves OHIF's ready build and hands `/dicom-web` on to Orthanc, on one port of the loopback
+interface, as an ordinary user. `python -m deploy.viewer` (`make viewer`) starts both, with the
+plugin, and says where to look. Standard library only.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import contextlib
 import hashlib
 import json
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -21,6 +25,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from deploy.serve import ServeError, running_orthanc, wait_until_ready
 
 CONFIGURATION = Path(__file__).parent / "viewer"
 BUILD = Path(__file__).parents[1] / "build" / "viewer"
@@ -181,3 +187,51 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.viewer", description=__doc__)
+    parser.add_argument("--port", type=int, default=3000, help="of the viewer; 0: any free port")
+    parser.add_argument("--http-port", type=int, default=8042, help="0: any free port")
+    parser.add_argument("--dicom-port", type=int, default=4242, help="0: any free port")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="all that is written")
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    try:
+        print("viewer: OHIF is fetched once (50 MB) if it is not here yet", flush=True)
+        _serve(options)
+    except (ServeError, ViewerFault) as fault:
+        print(f"viewer: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    """Orthanc with the plugin, and OHIF over it, until Orthanc ends or we are told to end."""
+    install()
+    with (
+        running_orthanc(
+            options.data,
+            http_port=options.http_port,
+            dicom_port=options.dicom_port,
+            wait_ready=False,
+        ) as server,
+        running_viewer(server.url, options.data / "viewer", options.port) as viewer,
+    ):
+        print(f"OHIF     {viewer.url}")
+        print(f"Orthanc  {server.url}/app/explorer.html  DICOM localhost:{server.dicom_port}")
+        status = wait_until_ready(server)
+        print(f"Adjuvant {status['state']}: {status['reason']}", flush=True)
+        server.process.wait()
+
+
+def _end(number: int, frame: object) -> None:
+    for again in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(again, signal.SIG_IGN)  # we are stopping already
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

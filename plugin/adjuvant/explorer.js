@@ -30,7 +30,7 @@
       type: method,
       data: method === 'POST' ? '{}' : undefined,
       dataType: 'json',
-      cache: method === 'POST',
+      headers: { 'Cache-Control': 'no-cache' },
       success: function (answer) {
         if (view === current) success(answer);
       },
@@ -147,6 +147,14 @@
       .listview();
     refresh(current);
   }
+
+  // From one study, series or instance to another of the same page: the page is not shown anew.
+  $(window).on('hashchange', function () {
+    var data = $.mobile.pageData;
+    if (current && data && data.active === current.page && data.uuid !== current.id) {
+      enter(current.page);
+    }
+  });
 
   $.each(LEVELS, function (page) {
     $(document).on('pagebeforeshow', '#' + page, function () {

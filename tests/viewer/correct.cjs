@@ -6,7 +6,7 @@ const ohif = require('./ohif.cjs');
 
 scenario(async (page, request) => {
   await ohif.openStudy(page, request.url);
-  const labels = await ohif.openSegmentation(page, request.segmentation);
+  const labels = await ohif.openSegmentation(page);
   await ohif.paint(page, request.stroke, request.shape);
   await settled(page, await ohif.canvasBox(page), request.out, 'painted.png');
   await page.screenshot({ path: `${request.out}/page.png` });

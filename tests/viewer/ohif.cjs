@@ -12,20 +12,21 @@ async function openStudy(page, url) {
   await page.locator(SERIES).first().waitFor();
 }
 
-// [{ modality, text }] as the list of series shows them.
+// [[modality, description, ...]] as the list of series shows them.
 async function listSeries(page, count) {
   await page.locator(SERIES).nth(count - 1).waitFor();
   const texts = await page.locator(SERIES).allInnerTexts();
   return texts.map((text) => text.split('\n').map((line) => line.trim()).filter(Boolean));
 }
 
-async function openSeries(page, description) {
-  await page.locator(SERIES, { hasText: description }).first().dblclick();
+async function openSeries(page, modality) {
+  const label = page.getByText(modality, { exact: true });
+  await page.locator(SERIES).filter({ has: label }).first().dblclick();
 }
 
-// Open a segmentation over its scan; its labels.
-async function openSegmentation(page, description) {
-  await openSeries(page, description);
+// Open the segmentation over its scan; its labels.
+async function openSegmentation(page) {
+  await openSeries(page, 'SEG');
   await page.getByText('Yes', { exact: true }).click();
   await page.locator(ROW).first().waitFor();
   await page.getByText('Yes', { exact: true }).waitFor({ state: 'detached' });
@@ -55,7 +56,7 @@ async function showFrame(page, number, frames) {
   await page.mouse.click(box.x + box.width / 2, box.y + 12);
   for (let step = 1; step < frames; step += 1) await page.keyboard.press('ArrowUp');
   for (let step = 1; step < number; step += 1) await page.keyboard.press('ArrowDown');
-  await page.getByText(`${number}/${frames}`, { exact: true }).waitFor();
+  await page.getByText(`(${number}/${frames})`).waitFor();
   await page.mouse.move(5, 5);
 }
 

@@ -25,7 +25,7 @@ async function lookAtFrame(page, request, labels, number) {
 scenario(async (page, request) => {
   await ohif.openStudy(page, request.url);
   const series = await ohif.listSeries(page, request.series);
-  const labels = await ohif.openSegmentation(page, request.segmentation);
+  const labels = await ohif.openSegmentation(page);
   const frames = [];
   for (let number = 1; number <= request.frames; number += 1) {
     frames.push(await lookAtFrame(page, request, labels, number));

@@ -1,0 +1,104 @@
+"""A physician corrects our segmentation with OHIF's brush; it arrives, and ours stays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+
+from adjuvant.results.correction import is_human_correction, segmented_instances
+from deploy.serve import Server
+from deploy.viewer import Viewer
+from tests.viewer.browser import browse
+from tests.viewer.objects import COLUMNS, LABELS, ROWS, Results
+from tests.viewer.rest import ask
+
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+# Far from both lobes, in (column, row).
+STROKE = ((100, 30), (104, 34), (108, 30))
+# OHIF 3.13.2 says this while it saves, and stores every pixel all the same.
+HARMLESS = "Error inserting pixels in PixelData"
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What the browser answered, all instances before, and all instances after."""
+
+    answer: dict[str, Any]
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+    @property
+    def arrived(self) -> Dataset:
+        (new,) = self.after.keys() - self.before.keys()
+        return dcmread(BytesIO(self.after[new]))
+
+
+def everything(archive: Server) -> dict[str, bytes]:
+    names = json.loads(ask(archive, "/instances"))
+    return {name: ask(archive, f"/instances/{name}/file") for name in names}
+
+
+@pytest.fixture(scope="module")
+def corrected(
+    archive: Server, viewer: Viewer, results: Results, tmp_path_factory: pytest.TempPathFactory
+) -> Corrected:
+    before = everything(archive)
+    answer = browse(
+        "correct",
+        tmp_path_factory.mktemp("corrected"),
+        url=viewer.study(results.source.StudyInstanceUID, "segmentation"),
+        stroke=STROKE,
+        shape={"rows": ROWS, "columns": COLUMNS},
+    )
+    return Corrected(answer, before, everything(archive))
+
+
+def test_the_archive_accepts_what_ohif_saves(corrected: Corrected):
+    assert corrected.answer["status"] == 200
+    assert corrected.arrived.SOPClassUID == LABEL_MAP
+    assert corrected.arrived.SegmentationType == "LABELMAP"
+
+
+def test_the_correction_is_filed_in_the_study_of_the_scan(corrected: Corrected, results: Results):
+    for keyword in ("PatientID", "StudyInstanceUID"):
+        assert corrected.arrived[keyword].value == results.source[keyword].value
+
+
+def test_it_is_known_as_the_work_of_a_person_on_our_scan(corrected: Corrected, results: Results):
+    reason = is_human_correction(corrected.arrived)
+    assert reason == "SegmentAlgorithmType is MANUAL ('OHIF Brush') in 2 of 2 segments"
+    assert segmented_instances(corrected.arrived) == (results.source.SOPInstanceUID,)
+
+
+@pytest.mark.parametrize("ours", ["source", "segmentation", "capture"])
+def test_scan_and_results_of_ours_are_not(results: Results, ours: str):
+    assert is_human_correction(getattr(results, ours)) is None
+
+
+def test_it_keeps_every_label(corrected: Corrected):
+    labels = [segment.SegmentLabel for segment in corrected.arrived.SegmentSequence]
+    assert labels == list(LABELS)
+
+
+def test_it_holds_our_gland_and_the_stroke_of_the_brush(corrected: Corrected, results: Results):
+    frames = corrected.arrived.pixel_array.reshape(-1, ROWS, COLUMNS)
+    drawn = (frames == 1).any(axis=0)
+    ours = results.masks[0].any(axis=0)
+    assert drawn[ours].all()
+    assert drawn[STROKE[1][1], STROKE[1][0]]
+    assert np.count_nonzero(drawn & ~ours) > 20
+
+
+def test_our_results_stay_untouched(corrected: Corrected):
+    kept = {name: corrected.after.get(name) for name in corrected.before}
+    assert kept == corrected.before
+
+
+def test_nothing_but_one_harmless_message_is_in_the_console(corrected: Corrected):
+    assert [text for text in corrected.answer["complaints"] if HARMLESS not in text] == []

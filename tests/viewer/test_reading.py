@@ -1,0 +1,79 @@
+"""A physician opens the study in OHIF and sees scan, segments and picture where they belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deploy.viewer import Viewer
+from tests.viewer.browser import browse
+from tests.viewer.objects import LABELS, Results
+from tests.viewer.screen import changed, expected, overlap
+
+FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the browser answered, and the folder with its pictures."""
+
+    answer: dict[str, Any]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def seen(viewer: Viewer, results: Results, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder = tmp_path_factory.mktemp("seen")
+    answer = browse(
+        "read",
+        folder,
+        url=viewer.study(results.source.StudyInstanceUID, "segmentation"),
+        series=3,
+        frames=FRAMES,
+        capture=results.capture.Modality,
+    )
+    return Seen(answer, folder)
+
+
+def test_scan_segmentation_and_picture_are_listed(seen: Seen, results: Results):
+    listed = {(entry[0], entry[1]) for entry in seen.answer["series"]}
+    wanted = {(d.Modality, d.SeriesDescription) for d in results.instances}
+    assert listed == wanted
+
+
+def test_every_segment_is_listed_by_its_label(seen: Seen):
+    assert seen.answer["labels"] == list(LABELS)
+
+
+@pytest.mark.parametrize("frame", range(FRAMES))
+@pytest.mark.parametrize("segment", range(len(LABELS)))
+def test_a_segment_is_drawn_exactly_where_its_mask_is(
+    seen: Seen, results: Results, frame: int, segment: int
+):
+    shown = seen.answer["frames"][frame]
+    region = changed(seen.folder / shown["alone"][segment], seen.folder / shown["none"])
+    mask = expected(results.masks[segment, frame], region.shape)
+    assert overlap(region, mask) >= 0.9
+
+
+@pytest.mark.parametrize("frame", range(FRAMES))
+def test_the_scan_itself_is_seen_below_the_segments(seen: Seen, results: Results, frame: int):
+    picture = Image.open(seen.folder / seen.answer["frames"][frame]["none"]).convert("L")
+    grey = np.asarray(picture, float)
+    gland, nodule = (expected(mask[frame], grey.shape) for mask in results.masks)
+    assert grey[gland & ~nodule].mean() > 3 * grey[~gland].mean()
+
+
+def test_the_fused_picture_opens_in_colour(seen: Seen):
+    picture = np.asarray(Image.open(seen.folder / seen.answer["capture"]).convert("RGB"), int)
+    coloured = picture.max(axis=2) - picture.min(axis=2) > 60
+    assert coloured.mean() > 0.001
+
+
+def test_nothing_is_complained_of_in_the_console(seen: Seen):
+    assert seen.answer["complaints"] == []
