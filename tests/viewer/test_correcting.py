@@ -15,7 +15,7 @@ from adjuvant.results.correction import is_human_correction, segmented_instances
 from deploy.serve import Server
 from deploy.viewer import Viewer
 from tests.viewer.browser import browse
-from tests.viewer.objects import COLUMNS, LABELS, ROWS, Results
+from tests.viewer.objects import COLUMNS, LABELS, ROWS, Masks, Results
 from tests.viewer.rest import ask
 
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -42,6 +42,17 @@ class Corrected:
 def everything(archive: Server) -> dict[str, bytes]:
     names = json.loads(ask(archive, "/instances"))
     return {name: ask(archive, f"/instances/{name}/file") for name in names}
+
+
+def masks_of(segmentation: Dataset) -> dict[tuple[int, int], Masks]:
+    """(segment number, frame number of the scan) -> mask. OHIF writes one frame for each."""
+    found = {}
+    frames = segmentation.pixel_array
+    for pixels, groups in zip(frames, segmentation.PerFrameFunctionalGroupsSequence, strict=True):
+        source = groups.DerivationImageSequence[0].SourceImageSequence[0]
+        for number in np.unique(pixels[pixels > 0]):
+            found[int(number), int(source.ReferencedFrameNumber)] = pixels == number
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +97,15 @@ def test_it_keeps_every_label(corrected: Corrected):
     assert labels == list(LABELS)
 
 
-def test_it_holds_our_gland_and_the_stroke_of_the_brush(corrected: Corrected, results: Results):
-    frames = corrected.arrived.pixel_array.reshape(-1, ROWS, COLUMNS)
-    drawn = (frames == 1).any(axis=0)
-    ours = results.masks[0].any(axis=0)
-    assert drawn[ours].all()
-    assert drawn[STROKE[1][1], STROKE[1][0]]
-    assert np.count_nonzero(drawn & ~ours) > 20
+def test_only_what_the_brush_touched_has_changed(corrected: Corrected, results: Results):
+    drawn = masks_of(corrected.arrived)
+    gland, nodule = results.masks
+    added = drawn[1, 1] & ~gland[0]
+    assert added[STROKE[1][1], STROKE[1][0]]
+    assert np.array_equal(drawn[1, 1], gland[0] | added)
+    assert np.array_equal(drawn[1, 2], gland[1])
+    assert np.array_equal(drawn[2, 1], nodule[0])
+    assert np.array_equal(drawn[2, 2], nodule[1])
 
 
 def test_our_results_stay_untouched(corrected: Corrected):
