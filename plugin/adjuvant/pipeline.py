@@ -14,7 +14,7 @@ from adjuvant.findings import Findings
 from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations import Interpretation
 from adjuvant.network import Network
-from adjuvant.preprocess import Image, from_square, prepare
+from adjuvant.preprocess import on_source_matrix, prepare
 from adjuvant.results.capture import build_capture
 from adjuvant.results.gate import check_results
 from adjuvant.results.seg import build_segmentation
@@ -56,16 +56,6 @@ def analyse(
         objects = (segmentation, build_capture(scan, findings, model))
         check_results(scan, objects)
     return Outcome(scan, findings, objects, steps)
-
-
-def on_source_matrix(probabilities: Image, shape: tuple[int, int]) -> Image:
-    """(frames, size, size, labels) -> (frames, rows, columns, labels), pixel for pixel."""
-    frames, _, _, labels = probabilities.shape
-    restored = np.empty((frames, *shape, labels), np.float32)
-    for frame in range(frames):
-        for one in range(labels):
-            restored[frame, :, :, one] = from_square(probabilities[frame, :, :, one], shape)
-    return restored
 
 
 @contextmanager

@@ -117,6 +117,16 @@ def from_square(square: Image, shape: tuple[int, int]) -> Image:
     return restored
 
 
+def on_source_matrix(probabilities: Image, shape: tuple[int, int]) -> Image:
+    """(frames, size, size, labels) -> (frames, rows, columns, labels), pixel for pixel."""
+    frames, _, _, labels = probabilities.shape
+    restored = np.empty((frames, *shape, labels), np.float32)
+    for frame in range(frames):
+        for one in range(labels):
+            restored[frame, :, :, one] = from_square(probabilities[frame, :, :, one], shape)
+    return restored
+
+
 def prepare(counts: Image, plan: Preprocessing) -> Image:
     """Counts (rows, columns) -> the network's input (size, size, 2), float32.
 

@@ -32,18 +32,28 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
     `probabilities` is float32 (frames, rows, columns, labels) on the source's own matrix. Raises
     ModelFault where the model has no label for the gland.
     """
-    if GLAND not in model.output.labels:
-        known = ", ".join(model.output.labels)
-        raise ModelFault(f"{model.name} {model.version} has no label {GLAND!r}, only {known}")
-    maps = probabilities[..., model.output.labels.index(GLAND)]
-    smallest = minimum_area(scan.shape, model)
-    masks = np.stack([gland_mask(one, model.output.threshold, smallest) for one in maps])
+    masks = gland_masks(probabilities, model)
     area = pixel_area_cm2(scan)
     measures = tuple(
         measure_frame(frame, mask, area) for frame, mask in zip(scan.frames, masks, strict=True)
     )
     gland = Segment("Thyroid gland", ANATOMICAL_STRUCTURE, THYROID_GLAND, masks)
     return Findings(NAME, (gland,), measures, remarks(scan, masks, measures))
+
+
+def gland_masks(probabilities: Image, model: Model) -> Mask:
+    """Probabilities -> the gland on every frame, bool (frames, rows, columns).
+
+    The only way from a network's answer to an outline: the plugin delivers it and
+    `training.evaluate` measures it. Raises ModelFault where the model has no label for the gland.
+    """
+    if GLAND not in model.output.labels:
+        known = ", ".join(model.output.labels)
+        raise ModelFault(f"{model.name} {model.version} has no label {GLAND!r}, only {known}")
+    maps = probabilities[..., model.output.labels.index(GLAND)]
+    rows, columns = maps.shape[1:]
+    smallest = minimum_area((rows, columns), model)
+    return np.stack([gland_mask(one, model.output.threshold, smallest) for one in maps])
 
 
 def minimum_area(shape: tuple[int, int], model: Model) -> float:
