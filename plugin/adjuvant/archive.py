@@ -93,6 +93,8 @@ class Archive:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment does not lead to ourselves
         self._session.headers["Authorization"] = where.token
+        # Orthanc drops a quiet connection after a second: one that is kept fails now and then.
+        self._session.headers["Connection"] = "close"
         if where.certificate is not None:
             self._session.verify = False  # the fingerprint is checked instead
             self._session.mount("https://", _Pinned(fingerprint(where.certificate)))

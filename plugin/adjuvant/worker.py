@@ -6,6 +6,7 @@ wrong with us is an alarm, and is tried again after a growing delay.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import traceback
@@ -128,6 +129,10 @@ class Worker:
         self._readers = readers
         networks = {name: self._plan.load(one.folder) for name, one in readers.items()}
         self._networks = networks
+        # TensorFlow leaves a million objects that live for ever: without them a collection, which
+        # makes Orthanc's callbacks wait, takes a millisecond, and so does the end of the process.
+        gc.collect()
+        gc.freeze()
         self._load_failures = 0
         device = ", ".join(sorted({network.device for network in networks.values()}))
         self._around.health.use(device, tuple(one.in_use for one in readers.values()))

@@ -1,0 +1,140 @@
+"""A small server with the answers of Orthanc's REST API that `adjuvant.archive` relies on.
+
+For what a real Orthanc does not do on request: errors, silence, wrong parents, HTTPS (Debian 12's
+Orthanc ends with a segmentation fault there). The real one is used in tests/integration.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+TOKEN = "Bearer secret-token"
+
+
+@dataclass
+class SmallOrthanc:
+    """Its instances by identifier, and the troubles it is to make."""
+
+    url: str = ""
+    instances: dict[str, bytes] = field(default_factory=dict)
+    parents: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stores: int = 0
+    broken: set[str] = field(default_factory=set)
+    store_status: str = "Success"
+    file_under: tuple[str, str] = ("patient", "study")
+    requests: list[str] = field(default_factory=list)
+
+    def put(self, name: str, data: bytes) -> None:
+        """An instance that is there already."""
+        self.instances[name] = data
+        self.parents[name] = ("patient", "study")
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body."""
+        self.requests.append(f"{method} {path}")
+        if any(word in path for word in self.broken):
+            return 500, b"{}"
+        name, *rest = path.strip("/").split("/")
+        if path == "/system":
+            return 200, b'{"Version": "1.10.1"}'
+        if path == "/tools/lookup":
+            return 200, json.dumps(self._lookup(body.decode())).encode()
+        if (method, path) == ("POST", "/instances"):
+            return 200, json.dumps(self._store(body)).encode()
+        if name == "changes?since=0&limit=1000":
+            return 200, json.dumps(self._changes()).encode()
+        if name == "instances" and rest[0] in self.instances:
+            return 200, self._instance(method, rest)
+        return 404, b"{}"
+
+    def _instance(self, method: str, rest: list[str]) -> bytes:
+        instance, what = rest[0], rest[-1]
+        if method == "DELETE":
+            del self.instances[instance]
+            return b"{}"
+        if what == "file":
+            return self.instances[instance]
+        if what == "SopClassUid":
+            return b"1.2.840.10008.5.1.4.1.1.20"
+        patient, study = self.parents[instance]
+        return json.dumps({"ID": study, "ParentPatient": patient, "ParentSeries": "s"}).encode()
+
+    def _lookup(self, uid: str) -> list[dict[str, str]]:
+        found = [name for name, data in self.instances.items() if uid.encode() in data]
+        return [{"ID": name, "Type": "Instance"} for name in found]
+
+    def _store(self, body: bytes) -> dict[str, str]:
+        if self.store_status != "Success":
+            return {"Status": self.store_status}
+        self.stores += 1
+        name = str(pydicom.dcmread(BytesIO(body)).SOPInstanceUID)
+        self.instances[name] = body
+        self.parents[name] = self.file_under
+        patient, study = self.file_under
+        answer = {"ID": name, "ParentSeries": "s", "Status": "Success"}
+        return {**answer, "ParentPatient": patient, "ParentStudy": study}
+
+    def _changes(self) -> dict[str, Any]:
+        new = [{"ID": name, "ChangeType": "NewInstance"} for name in self.instances]
+        return {"Changes": [{"ID": "p", "ChangeType": "NewPatient"}, *new], "Last": 9, "Done": True}
+
+
+@contextmanager
+def small_orthanc(certificate: Path | None = None) -> Iterator[SmallOrthanc]:
+    """A running one; over HTTPS where a certificate (with its key) is given."""
+    orthanc = SmallOrthanc()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, answer = 401, b"{}"
+            if self.headers["Authorization"] == TOKEN:
+                status, answer = orthanc.answer(self.command, self.path, body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_DELETE = do_GET
+
+        def log_message(self, *_: Any) -> None: ...
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None: ...
+
+    server = Quiet(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    orthanc.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield orthanc
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def make_certificate(folder: Path, name: str) -> Path:
+    """A self-signed certificate with its key in one PEM file, as SslCertificate wants it."""
+    key, public, both = (folder / f"{name}.{kind}" for kind in ("key", "crt", "pem"))
+    subject = ["-subj", f"/CN={name}", "-days", "2", "-nodes", "-newkey", "rsa:2048"]
+    command = ["openssl", "req", "-x509", *subject, "-keyout", str(key), "-out", str(public)]
+    subprocess.run(command, check=True, capture_output=True)
+    both.write_text(key.read_text() + public.read_text())
+    return both

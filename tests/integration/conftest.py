@@ -1,0 +1,86 @@
+"""One Orthanc for most tests, and the means to start others with their own troubles."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.serve import ROOT, running_orthanc
+from tests.integration.hospital import PATIENT_ID, PATIENT_NAME, Hospital
+
+RELEASED = ROOT / "models" / "thyroid" / "0.1.0"
+VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+Start = Callable[..., AbstractContextManager[Hospital]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder: the released model where there is one, else a tiny one."""
+    folder = tmp_path_factory.mktemp("models")
+    if (RELEASED / "model.json").exists():
+        shutil.copytree(RELEASED, folder / "thyroid" / "0.1.0")
+    else:
+        from tests.integration.tiny import write_tiny_model
+
+        write_tiny_model(folder / "thyroid" / "0.1.0")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The packages that these tests run with; the plugin uses the same."""
+    return Path(sys.prefix) / "lib" / VERSION / "site-packages"
+
+
+@pytest.fixture(scope="session")
+def start(models: Path) -> Start:
+    """`with start(folder, adjuvant={...}, orthanc={...}) as hospital:` another Orthanc.
+
+    Whatever is tested, no log ever holds the name or the number of the patient.
+    """
+
+    @contextmanager
+    def starting(
+        data: Path,
+        adjuvant: dict[str, Any] | None = None,
+        orthanc: dict[str, Any] | None = None,
+        wait_ready: bool = True,
+    ) -> Iterator[Hospital]:
+        section = {
+            "ModelsDirectory": str(models),
+            "VirtualEnvironment": sys.prefix,
+            "RetrySeconds": 1,
+            "SweepSeconds": 1,
+            **(adjuvant or {}),
+        }
+        overrides = {"Adjuvant": section, **(orthanc or {})}
+        with running_orthanc(data, overrides=overrides, wait_ready=wait_ready) as server:
+            hospital = Hospital(server)
+            yield hospital
+            hospital.session.close()
+        for secret in (PATIENT_ID, *PATIENT_NAME.split("^")):
+            assert secret.casefold() not in hospital.log().casefold()
+
+    return starting
+
+
+@pytest.fixture(scope="session")
+def hospital(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    """The Orthanc that tests share; each sends patients' studies of its own."""
+    with start(tmp_path_factory.mktemp("shared")) as hospital:
+        assert hospital.status()["state"] == "ready", hospital.status()
+        yield hospital
