@@ -17,14 +17,17 @@ from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement, convert_raw_data_element
+from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
+from pydicom.uid import UID
 
 # What pydicom was seen to raise on malformed elements and pixels.
 UNREADABLE = (
     ArithmeticError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     LookupError,
     MemoryError,
@@ -47,8 +50,8 @@ def quiet() -> Iterator[None]:
 
 def value(header: Dataset, keyword: str) -> Any:
     """The value of one attribute, or None where it is absent, empty or cannot be converted."""
-    element = header.get_item(Tag(keyword))
-    if element is None:
+    element = header.get_item(Tag(keyword), keep_deferred=True)
+    if element is None or element.value is None:
         return None
     if isinstance(element, RawDataElement):
         try:
@@ -96,6 +99,12 @@ def numbers(header: Dataset, keyword: str) -> list[float]:
 def text(header: Dataset, keyword: str) -> str:
     """The value as one text, several values joined by a backslash as in DICOM; "" if absent."""
     return "\\".join(str(one) for one in values(header, keyword)).strip(" \0")
+
+
+def uid(header: Dataset, keyword: str) -> UID:
+    """The value as a UID, whether it is a valid one or not; empty if absent."""
+    with quiet():
+        return UID(text(header, keyword))
 
 
 def items(header: Dataset, keyword: str) -> list[Dataset]:

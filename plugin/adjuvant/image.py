@@ -101,11 +101,21 @@ def _require_bounded_inflation(data: bytes) -> None:
 def _without_pixels(source: Dataset) -> Dataset:
     """The same elements, undecoded ones as they are, without the pixels and the file's bytes."""
     kept = [tag for tag in source.keys() if tag != PIXEL_DATA]  # noqa: SIM118 - iterating decodes
-    header = Dataset({tag: source.get_item(tag) for tag in kept})
+    header = Dataset({tag: source.get_item(tag, keep_deferred=True) for tag in kept})
+    _require_character_set(source)
     implicit, little = source.original_encoding
     header.set_original_encoding(implicit, little, source.original_character_set)
     header.file_meta = getattr(source, "file_meta", FileMetaDataset())
     return header
+
+
+def _require_character_set(source: Dataset) -> None:
+    """Without it no text of the patient can be handed on (PS3.3 C.12.1.1.2)."""
+    try:
+        with quiet():
+            _ = source._character_set
+    except UNREADABLE:
+        raise Refusal("not-dicom", "SpecificCharacterSet cannot be read") from None
 
 
 def _frames(header: Dataset, counts: Image) -> tuple[Frame, ...]:

@@ -16,7 +16,7 @@ from pydicom import uid as uids
 from pydicom.pixels.utils import pixel_array
 
 from adjuvant.errors import Refusal
-from adjuvant.header import UNREADABLE, numbers, quiet, text, value, whole_number
+from adjuvant.header import UNREADABLE, numbers, quiet, text, uid, value, whole_number
 from adjuvant.preprocess import Image
 
 NATIVE = {
@@ -148,12 +148,12 @@ def require_syntax(source: Dataset) -> None:
 
 def _syntax(source: Dataset) -> uids.UID:
     meta = getattr(source, "file_meta", Dataset())
-    return uids.UID(text(meta, "TransferSyntaxUID"))
+    return uid(meta, "TransferSyntaxUID")
 
 
 def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
     """Stored values (frames, rows, columns), 8 or 16 bit; raises Refusal (pixel-data)."""
-    pixels = source.get_item("PixelData")
+    pixels = source.get_item("PixelData", keep_deferred=True)
     stored = len(pixels.value or b"") if pixels is not None else 0
     if not stored:
         raise Refusal("pixel-data", "PixelData is missing or empty")

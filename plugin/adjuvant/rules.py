@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom import Dataset
-from pydicom.uid import UID, NuclearMedicineImageStorage, SecondaryCaptureImageStorage
+from pydicom.uid import NuclearMedicineImageStorage, SecondaryCaptureImageStorage
 
-from adjuvant.header import UNREADABLE, fold, items, quiet, text
+from adjuvant.header import UNREADABLE, fold, items, quiet, text, uid
 from adjuvant.results.provenance import is_own
 
 # Words for the thyroid, as they are after `fold` (lower case, no accents), and where they are from.
@@ -128,7 +128,7 @@ def _not_a_planar_image(header: Dataset) -> str | None:
     """Why this cannot be a scan at all, or None."""
     if _is_own(header):
         return "it is a result of Adjuvant itself"
-    modality, sop_class = text(header, "Modality"), UID(text(header, "SOPClassUID"))
+    modality, sop_class = text(header, "Modality"), uid(header, "SOPClassUID")
     if sop_class == SecondaryCaptureImageStorage and modality == "NM":
         return "SOPClassUID is Secondary Capture: a picture, whose pixels need not be counts"
     if sop_class != NuclearMedicineImageStorage:
