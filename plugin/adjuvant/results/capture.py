@@ -50,13 +50,14 @@ def build_capture(
         instance_number=1,
         manufacturer=provenance.MANUFACTURER,
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        series_description=provenance.series_description(findings.interpretation, model),
+        series_description=provenance.series_description(
+            f"{findings.interpretation} picture", model
+        ),
         specific_character_set=None,
     )
     _describe_picture(result, scan, findings, model)
     copy_identity(scan.header, result)
     provenance.describe_equipment(result, scan.header, model)
-    provenance.keep_lossy_history(result, scan.header)
     provenance.set_moment(result, scan.header)
     return result
 
@@ -76,6 +77,7 @@ def _describe_picture(result: Dataset, scan: Scan, findings: Findings, model: Mo
     result.ImageComments = ". ".join(filter(None, sentences))
     result.DerivationDescription = f"Outlines by {model.name} {model.version} on the source image"
     result.SourceImageSequence = [_source(scan)]
+    result.PixelData += b"\0" * (len(result.PixelData) % 2)
     result["PixelData"].VR = "OW"
 
 

@@ -83,16 +83,26 @@ def copy_identity(source: Dataset, result: Dataset) -> None:
     """Give `result` the patient, study and character set of `source`, and no other ones."""
     for keyword in KEPT:
         result.pop(Tag(keyword), None)
-        if keyword in source:
-            result[Tag(keyword)] = deepcopy(source[keyword])
+        element = readable(source, keyword)
+        if element is not None:
+            result[Tag(keyword)] = deepcopy(element)
         elif keyword in REQUIRED_MAYBE_EMPTY:
             result[Tag(keyword)] = DataElement(Tag(keyword), dictionary_VR(keyword), None)
 
 
+def readable(source: Dataset, keyword: str) -> DataElement | None:
+    """The element, or None where it is absent or holds what its VR cannot ("70 kg" as DS)."""
+    try:
+        return source.get(Tag(keyword))
+    except (ValueError, TypeError, ArithmeticError):
+        return None
+
+
 def differing_identity(source: Dataset, result: Dataset) -> list[str]:
     """Keywords whose values differ; an empty value and an absent one say the same."""
-    return [
-        keyword
-        for keyword in KEPT
-        if (source.get(keyword) or None) != (result.get(keyword) or None)
-    ]
+    return [keyword for keyword in KEPT if _value(source, keyword) != _value(result, keyword)]
+
+
+def _value(dataset: Dataset, keyword: str) -> object:
+    element = readable(dataset, keyword)
+    return None if element is None or element.is_empty else element.value

@@ -23,6 +23,7 @@ from adjuvant.results.colours import (
 )
 from adjuvant.results.drawing import Style, fitted, width_of, wrap, write
 from adjuvant.results.panel import Panel, displayed_size, draw_panel
+from adjuvant.results.remarks import translate
 from adjuvant.results.texts import TEXTS, Language, Texts
 from adjuvant.scan import Scan
 
@@ -95,7 +96,7 @@ def draw_picture(
         _head(layout, findings, model, texts),
         _views(layout, scan, findings, texts, shown),
         _legend(layout, findings.segments, texts),
-        _cautions(layout, _remarks(scan, findings, texts, shown)),
+        _cautions(layout, _remarks(scan, findings, language, shown)),
         _foot(layout, model, texts),
     ]
     picture = Image.new("RGB", (layout.width, sum(part.height for part in parts)), PAPER)
@@ -163,10 +164,10 @@ def _legend(layout: Layout, segments: tuple[Segment, ...], texts: Texts) -> Imag
     return strip
 
 
-def _remarks(scan: Scan, findings: Findings, texts: Texts, shown: int) -> list[str]:
-    remarks = [texts.remarks.get(remark, remark) for remark in findings.remarks]
+def _remarks(scan: Scan, findings: Findings, language: Language, shown: int) -> list[str]:
+    remarks = [translate(remark, language) for remark in findings.remarks]
     hidden = len(scan.frames) - shown
-    return remarks + ([texts.more_frames.format(count=hidden)] if hidden else [])
+    return remarks + ([TEXTS[language].more_frames.format(count=hidden)] if hidden else [])
 
 
 def _cautions(layout: Layout, remarks: list[str]) -> Image.Image:

@@ -10,6 +10,7 @@ moment of the analysis is in the ledger and in the archive's reception time.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from pydicom import Dataset
@@ -119,18 +120,12 @@ def series_description(text: str, model: Model) -> str:
 
 def series_number(source: Dataset, kind: Kind) -> int:
     """191, 192, 193 for the SEG, SC and SR of series 1: behind the scan, and beside one another."""
-    own = source.get("SeriesNumber")
-    base = int(own) if own is not None and 0 <= int(own) < 1_000_000 else 0
+    try:
+        own = int(source.get("SeriesNumber") or 0)
+    except (ValueError, TypeError, OverflowError):
+        own = 0
+    base = own if 0 <= own < 1_000_000 else 0
     return 100 * base + 91 + KINDS.index(kind)
-
-
-def keep_lossy_history(result: Dataset, source: Dataset) -> None:
-    """Once lossy, always lossy: what was derived from such a scan says so (PS3.3 C.7.6.1.1.5)."""
-    result.LossyImageCompression = source.get("LossyImageCompression") or "00"
-    if result.LossyImageCompression == "01":
-        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
-            if source.get(keyword):
-                setattr(result, keyword, source.get(keyword))
 
 
 def set_moment(result: Dataset, source: Dataset) -> None:
@@ -138,9 +133,10 @@ def set_moment(result: Dataset, source: Dataset) -> None:
     result.pop("InstanceCreationDate", None)
     result.pop("InstanceCreationTime", None)
     for name in ("Content", "Acquisition", "Series", "Study"):
-        date, time = source.get(f"{name}Date"), source.get(f"{name}Time")
-        if date:
-            result.ContentDate, result.ContentTime = date, time or "000000"
+        date, time = str(source.get(f"{name}Date", "")), str(source.get(f"{name}Time", ""))
+        if re.fullmatch(r"\d{8}", date):
+            timed = re.fullmatch(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?", time)
+            result.ContentDate, result.ContentTime = date, time if timed else "000000"
             return
     now = datetime.now().replace(microsecond=0)
     result.ContentDate, result.ContentTime = DA(now.date()), TM(now.time())

@@ -48,7 +48,6 @@ def build_segmentation(scan: Scan, findings: Findings, model: Model) -> Dataset:
     _write_geometry(result, scan)
     copy_identity(scan.header, result)
     provenance.describe_equipment(result, scan.header, model)
-    provenance.keep_lossy_history(result, scan.header)
     provenance.set_moment(result, scan.header)
     return result
 
@@ -91,7 +90,9 @@ def _build_over_stand_in(scan: Scan, findings: Findings, model: Model) -> Datase
         transfer_syntax_uid=ExplicitVRLittleEndian,
         content_label=_content_label(findings.interpretation),
         content_description=provenance.warning(model) or provenance.ADJUVANT_ONLY,
-        series_description=provenance.series_description(findings.interpretation, model),
+        series_description=provenance.series_description(
+            f"{findings.interpretation} outline", model
+        ),
         # A stand-in has no character set; the source's own comes with its patient.
         specific_character_set=None,
         content_date="19000101",

@@ -32,7 +32,6 @@ class Texts:
     decimal: str
     thousands: str
     structures: dict[str, str]
-    remarks: dict[str, str]
 
 
 def number(value: float, digits: int, texts: Texts) -> str:
@@ -51,6 +50,10 @@ TEXTS: dict[Language, Texts] = {
             "posterior": "Posterior",
             "left anterior oblique": "Left anterior oblique",
             "right anterior oblique": "Right anterior oblique",
+            "left posterior oblique": "Left posterior oblique",
+            "right posterior oblique": "Right posterior oblique",
+            "left lateral": "Left lateral",
+            "right lateral": "Right lateral",
         },
         frame="Frame {number}",
         right="R",
@@ -67,7 +70,6 @@ TEXTS: dict[Language, Texts] = {
         decimal=".",
         thousands=",",
         structures={},
-        remarks={},
     ),
     "fr": Texts(
         adjuvant_only="Aide par IA – ne remplace pas l’interprétation médicale",
@@ -78,6 +80,10 @@ TEXTS: dict[Language, Texts] = {
             "posterior": "Face postérieure",
             "left anterior oblique": "Oblique antérieure gauche",
             "right anterior oblique": "Oblique antérieure droite",
+            "left posterior oblique": "Oblique postérieure gauche",
+            "right posterior oblique": "Oblique postérieure droite",
+            "left lateral": "Profil gauche",
+            "right lateral": "Profil droit",
         },
         frame="Image {number}",
         right="D",
@@ -94,7 +100,6 @@ TEXTS: dict[Language, Texts] = {
         decimal=",",
         thousands="\u00a0",
         structures={"69748006": "Thyroïde"},
-        remarks={},
     ),
     "de": Texts(
         adjuvant_only="KI-Hilfe – ersetzt nicht die ärztliche Befundung",
@@ -105,6 +110,10 @@ TEXTS: dict[Language, Texts] = {
             "posterior": "Dorsal",
             "left anterior oblique": "Links ventral schräg",
             "right anterior oblique": "Rechts ventral schräg",
+            "left posterior oblique": "Links dorsal schräg",
+            "right posterior oblique": "Rechts dorsal schräg",
+            "left lateral": "Links lateral",
+            "right lateral": "Rechts lateral",
         },
         frame="Bild {number}",
         right="R",
@@ -121,7 +130,6 @@ TEXTS: dict[Language, Texts] = {
         decimal=",",
         thousands=".",
         structures={"69748006": "Schilddrüse"},
-        remarks={},
     ),
     "nl": Texts(
         adjuvant_only="AI-hulpmiddel – geen vervanging van de beoordeling",
@@ -132,6 +140,10 @@ TEXTS: dict[Language, Texts] = {
             "posterior": "Posterieur",
             "left anterior oblique": "Links anterieur schuin",
             "right anterior oblique": "Rechts anterieur schuin",
+            "left posterior oblique": "Links posterieur schuin",
+            "right posterior oblique": "Rechts posterieur schuin",
+            "left lateral": "Links lateraal",
+            "right lateral": "Rechts lateraal",
         },
         frame="Beeld {number}",
         right="R",
@@ -148,6 +160,5 @@ TEXTS: dict[Language, Texts] = {
         decimal=",",
         thousands=".",
         structures={"69748006": "Schildklier"},
-        remarks={},
     ),
 }

@@ -1,0 +1,51 @@
+"""The patient's sides are marked only where nothing in the header contradicts the view."""
+
+from __future__ import annotations
+
+import pytest
+
+from adjuvant.results.sides import right_is_on_the_left
+from tests.adjuvant.results.examples import scan_of, views
+from tests.builder import nm_dataset, thyroid_counts
+
+
+def test_an_anterior_and_a_posterior_view_are_mirrored():
+    scan = views("anterior", "posterior")
+    assert [right_is_on_the_left(frame, scan.header) for frame in scan.frames] == [True, False]
+
+
+def test_nothing_is_claimed_of_oblique_views():
+    scan = views("left anterior oblique")
+    assert right_is_on_the_left(scan.frames[0], scan.header) is None
+
+
+def test_nothing_is_claimed_of_unknown_views():
+    source = nm_dataset(thyroid_counts())
+    del source.DetectorInformationSequence[0].ViewCodeSequence
+    scan = scan_of(source)
+    assert right_is_on_the_left(scan.frames[0], scan.header) is None
+
+
+@pytest.mark.parametrize(("row", "expected"), [("L", True), ("R", None), ("A", True)])
+def test_patient_orientation_can_contradict_an_anterior_view(row: str, expected: bool | None):
+    scan = scan_of(nm_dataset(thyroid_counts(), PatientOrientation=[row, "F"]))
+    assert right_is_on_the_left(scan.frames[0], scan.header) is expected
+
+
+@pytest.mark.parametrize(("cosine", "expected"), [(1, True), (-1, None), (0.2, True)])
+def test_the_detectors_orientation_can_contradict_an_anterior_view(
+    cosine: float, expected: bool | None
+):
+    source = nm_dataset(thyroid_counts())
+    source.DetectorInformationSequence[0].ImageOrientationPatient = [cosine, 0, 0, 0, 0, -1]
+    scan = scan_of(source)
+    assert right_is_on_the_left(scan.frames[0], scan.header) is expected
+
+
+def test_each_frame_is_judged_by_its_own_detector():
+    source = nm_dataset(thyroid_counts(frames=2), views=("anterior", "posterior"))
+    front, back = source.DetectorInformationSequence
+    front.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    back.ImageOrientationPatient = [-1, 0, 0, 0, 0, -1]
+    scan = scan_of(source)
+    assert [right_is_on_the_left(frame, scan.header) for frame in scan.frames] == [True, False]
