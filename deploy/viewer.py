@@ -120,12 +120,14 @@ def running_viewer(orthanc_url: str, state: Path, port: int = 0) -> Iterator[Vie
     """OHIF over the DICOMweb of the Orthanc at `orthanc_url`, until the block is left.
 
     `state` is a folder for nginx's own files and log; port 0 takes a free one. Raises ViewerFault
-    when nginx is missing or does not answer.
+    when nginx is missing or does not answer, or the port is taken.
     """
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         raise ViewerFault("nginx is not installed (Debian package nginx-light)")
-    port = port or free_port()
+    port = port or _free_port()
+    if not _is_free(port):
+        raise ViewerFault(f"port {port} is taken: choose another one for the viewer")
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True)
     configuration = _write_configuration(orthanc_url, state, port, install())
@@ -181,12 +183,20 @@ def _answers(viewer: Viewer) -> bool:
         return False
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on at this moment."""
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
 
 
 def main(arguments: list[str] | None = None) -> int:

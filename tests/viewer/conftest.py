@@ -9,7 +9,7 @@ import pytest
 
 from deploy.serve import Server, running_orthanc
 from deploy.viewer import Viewer, running_viewer
-from tests.viewer.objects import Results, build_results, file_of
+from tests.viewer.objects import Results, file_of, two_views
 from tests.viewer.rest import upload
 
 DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    return build_results()
+    return two_views()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A two-view scan with its results, as the viewer's tests show them."""
+"""Scans with their results, as the viewer's tests show them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from adjuvant.results.capture import build_capture
 from numpy.typing import NDArray
 from pydicom import Dataset
 
@@ -14,6 +13,7 @@ from adjuvant.findings import Code, Findings, FrameMeasures, Segment
 from adjuvant.image import Limits, read_scan
 from adjuvant.model import Model, Output, Training, Weights
 from adjuvant.preprocess import Preprocessing
+from adjuvant.results.capture import build_capture
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
 from tests.builder import nm_dataset
@@ -37,18 +37,24 @@ class Results:
         return self.source, self.segmentation, self.capture
 
 
-def build_results() -> Results:
+def two_views() -> Results:
     """An anterior and an oblique view, with a gland and a nodule that no flip maps to itself."""
     masks = np.stack([np.stack([_lobes(0), _lobes(9)]), np.stack([_nodule(0), _nodule(9)])])
-    source = nm_dataset(_counts(masks), views=("anterior", "left anterior oblique"))
+    return _results(masks, nm_dataset(_counts(masks), views=("anterior", "left anterior oblique")))
+
+
+def one_oblong_view() -> Results:
+    """A single frame without NumberOfFrames, higher than wide, with a Frame of Reference."""
+    masks = np.stack([_lobes(0)[None, :, :96], _nodule(0)[None, :, :96]])
+    frame_of_reference = {"FrameOfReferenceUID": "2.25.77", "PositionReferenceIndicator": ""}
+    return _results(masks, nm_dataset(_counts(masks), NumberOfFrames=None, **frame_of_reference))
+
+
+def _results(masks: Masks, source: Dataset) -> Results:
     scan = read_scan(source, Limits())
     findings, model = _findings(scan, masks), _model()
-    return Results(
-        source,
-        build_segmentation(scan, findings, model),
-        build_capture(scan, findings, model),
-        masks,
-    )
+    segmentation = build_segmentation(scan, findings, model)
+    return Results(source, segmentation, build_capture(scan, findings, model), masks)
 
 
 def file_of(dataset: Dataset) -> bytes:
