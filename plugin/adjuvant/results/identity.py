@@ -7,11 +7,12 @@ and dates. Values are kept as they are, wrong ones too: a "repaired" patient is 
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import lru_cache
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 from adjuvant.errors import Refusal
 
@@ -79,30 +80,40 @@ def require_uids(source: Dataset) -> None:
             raise Refusal("missing-uid", f"the header has no {keyword}")
 
 
+@lru_cache(maxsize=1)
+def _tags() -> dict[str, BaseTag]:
+    """Looked up once: by keyword, a tag takes as long as all the rest."""
+    return {keyword: Tag(keyword) for keyword in KEPT}
+
+
 def copy_identity(source: Dataset, result: Dataset) -> None:
     """Give `result` the patient, study and character set of `source`, and no other ones."""
-    for keyword in KEPT:
-        result.pop(Tag(keyword), None)
-        element = readable(source, keyword)
+    for keyword, tag in _tags().items():
+        result.pop(tag, None)
+        element = readable(source, tag)
         if element is not None:
-            result[Tag(keyword)] = deepcopy(element)
+            result[tag] = deepcopy(element)
         elif keyword in REQUIRED_MAYBE_EMPTY:
-            result[Tag(keyword)] = DataElement(Tag(keyword), dictionary_VR(keyword), None)
+            result[tag] = DataElement(tag, dictionary_VR(tag), None)
 
 
-def readable(source: Dataset, keyword: str) -> DataElement | None:
-    """The element, or None where it is absent or holds what its VR cannot ("70 kg" as DS)."""
+def readable(source: Dataset, tag: BaseTag) -> DataElement | None:
+    """The element, or None where it is absent or cannot be decoded as its VR."""
     try:
-        return source.get(Tag(keyword))
+        return source.get(tag)
     except (ValueError, TypeError, ArithmeticError):
         return None
 
 
 def differing_identity(source: Dataset, result: Dataset) -> list[str]:
     """Keywords whose values differ; an empty value and an absent one say the same."""
-    return [keyword for keyword in KEPT if _value(source, keyword) != _value(result, keyword)]
+    return [
+        keyword
+        for keyword, tag in _tags().items()
+        if (tag in source or tag in result) and _value(source, tag) != _value(result, tag)
+    ]
 
 
-def _value(dataset: Dataset, keyword: str) -> object:
-    element = readable(dataset, keyword)
+def _value(dataset: Dataset, tag: BaseTag) -> object:
+    element = readable(dataset, tag)
     return None if element is None or element.is_empty else element.value
