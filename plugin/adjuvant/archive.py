@@ -16,11 +16,15 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from adjuvant.errors import ArchiveFault, Refusal
 
 TIMEOUT_S = (2.0, 30.0)
 CHUNK = 1 << 20
+# Under load Orthanc's HTTP server drops a connection now and then (tried: 1 in 600 on 1.10.1).
+# Whatever we ask may be asked twice: a result that is stored again is "AlreadyStored".
+RETRIES = Retry(total=3, status=0, redirect=0, other=0, allowed_methods=None, backoff_factor=0.05)
 STORED = ("Success", "AlreadyStored")
 
 
@@ -93,8 +97,7 @@ class Archive:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment does not lead to ourselves
         self._session.headers["Authorization"] = where.token
-        # Orthanc drops a quiet connection after a second: one that is kept fails now and then.
-        self._session.headers["Connection"] = "close"
+        self._session.mount("http://", HTTPAdapter(max_retries=RETRIES))
         if where.certificate is not None:
             self._session.verify = False  # the fingerprint is checked instead
             self._session.mount("https://", _Pinned(fingerprint(where.certificate)))
@@ -213,7 +216,7 @@ class _Pinned(HTTPAdapter):
 
     def __init__(self, sha256: str) -> None:
         self._sha256 = sha256
-        super().__init__()
+        super().__init__(max_retries=RETRIES)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, assert_fingerprint=self._sha256, **options)

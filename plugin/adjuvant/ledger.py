@@ -125,9 +125,10 @@ class Ledger:
         rows = [(t.instance, t.interpretation, t.model, t.model_digest, now, now) for t in tasks]
         with self._writing() as database:
             database.executemany(
-                "INSERT OR IGNORE INTO jobs "
+                "INSERT INTO jobs "
                 "(instance, interpretation, model, model_digest, state, created, due) "
-                "VALUES (?, ?, ?, ?, 'queued', ?, ?)",
+                "SELECT ?1, ?2, ?3, ?4, 'queued', ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM jobs "
+                "WHERE instance=?1 AND interpretation=?2 AND model_digest=?4)",
                 rows,
             )
 

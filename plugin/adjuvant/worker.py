@@ -240,7 +240,8 @@ def explain(fault: Exception) -> str:
     if isinstance(fault, Fault):
         return str(fault)
     frames = traceback.extract_tb(fault.__traceback__)
-    ours = [frame for frame in frames if "adjuvant" in Path(frame.filename).parts]
+    package = Path(__file__).parent
+    ours = [frame for frame in frames if package in Path(frame.filename).parents]
     where = (ours or frames)[-1:]
     place = f" at {Path(where[0].filename).name}:{where[0].lineno}" if where else ""
     return f"unexpected {type(fault).__name__}{place}"

@@ -16,6 +16,8 @@ import pydicom
 import requests
 from pydicom import Dataset
 from pydicom.uid import generate_uid
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from deploy.serve import Server
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -56,7 +58,9 @@ class Hospital:
 
     def __post_init__(self) -> None:
         self.session.trust_env = False
-        self.session.headers["Connection"] = "close"
+        # Under load Orthanc's HTTP server drops a connection now and then.
+        retries = Retry(total=3, status=0, allowed_methods=None, backoff_factor=0.05)
+        self.session.mount("http://", HTTPAdapter(max_retries=retries))
 
     # Sending
 
