@@ -13,7 +13,7 @@ from typing import Any
 from deploy.viewer import install_driver
 
 SCENARIOS = Path(__file__).parent
-LIMIT_S = 150.0
+LIMIT_S = 200.0
 
 
 def browse(scenario: str, out: Path, **request: Any) -> dict[str, Any]:

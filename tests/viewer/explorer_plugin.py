@@ -1,7 +1,7 @@
 """Run by Orthanc: the real script on the real pages, over routes that answer like Adjuvant's.
 
 Every analysis asked for is waiting when it is looked at for the first time, running the second
-time, and done from then on.
+time, and done from then on. With ADJUVANT_OFF set, they say that Adjuvant is off.
 """
 
 import json
@@ -21,6 +21,11 @@ LOOKS = {}
 def analyze(output, uri, **request):
     LOOKS[tuple(request["groups"])] = 0
     output.AnswerBuffer(json.dumps({"queued": 1}), "application/json")
+
+
+def off(output, uri, **request):
+    body = json.dumps({"error": "Adjuvant is off", "details": "Adjuvant.Enabled is false"})
+    output.SendHttpStatus(503, body, len(body))
 
 
 def jobs(output, uri, **request):
@@ -44,6 +49,8 @@ def job(resource):
     }
 
 
-orthanc.RegisterRestCallback("/adjuvant/(studies|series|instances)/([^/]+)/analyze", analyze)
-orthanc.RegisterRestCallback("/adjuvant/(studies|series|instances)/([^/]+)/jobs", jobs)
+RESOURCE = "/adjuvant/(studies|series|instances)/([^/]+)"
+is_off = "ADJUVANT_OFF" in os.environ
+orthanc.RegisterRestCallback(f"{RESOURCE}/analyze", off if is_off else analyze)
+orthanc.RegisterRestCallback(f"{RESOURCE}/jobs", off if is_off else jobs)
 orthanc.ExtendOrthancExplorer(explorer_script())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,34 @@ PYTHON = "/usr/share/orthanc/plugins/libOrthancPython.so"
 PAGES = {"study": "ParentStudy", "series": "ParentSeries", "instance": "ID"}
 
 
-@pytest.fixture(scope="module")
-def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@contextmanager
+def running_explorer(data: Path, **environment: str) -> Iterator[Server]:
     script = str(Path(__file__).with_name("explorer_plugin.py"))
     overrides = {"Plugins": [PYTHON], "PythonScript": script}
-    data = tmp_path_factory.mktemp("explorer")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "ADJUVANT_PLUGIN", str(ROOT / "plugin"))
+        patch.setenv("ADJUVANT_PLUGIN", str(ROOT / "plugin"))
+        for name, value in environment.items():
+            patch.setenv(name, value)
         with running_orthanc(data, overrides=overrides, wait_ready=False) as server:
             yield server
 
 
 @pytest.fixture(scope="module")
-def stored(explorer: Server) -> dict[str, Any]:
+def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_explorer(tmp_path_factory.mktemp("explorer")) as server:
+        yield server
+
+
+def store_scan(server: Server) -> dict[str, Any]:
+    """Orthanc's identifiers of a new scan and of everything above it."""
     scan = nm_dataset(thyroid_counts(64, 64))
-    answer: dict[str, Any] = json.loads(upload(explorer, to_bytes(scan)))
+    answer: dict[str, Any] = json.loads(upload(server, to_bytes(scan)))
     return answer
+
+
+@pytest.fixture(scope="module")
+def stored(explorer: Server) -> dict[str, Any]:
+    return store_scan(explorer)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -54,6 +66,14 @@ def test_a_page_starts_an_analysis_and_follows_it(
     assert answer["details"] == ["thyroid 0.1.0: gland 23.5 cm²"]
     assert answer["links"] == (["Segmentation"] if page == "instance" else [])
     assert answer["complaints"] == []
+
+
+def test_a_page_says_why_nothing_is_analysed(tmp_path: Path):
+    with running_explorer(tmp_path / "orthanc", ADJUVANT_OFF="1") as server:
+        address = f"{server.url}/app/explorer.html#study?uuid={store_scan(server)['ParentStudy']}"
+        answer = browse("explore", tmp_path, page="study", url=address, states=[])
+    assert answer["before"] == ["Adjuvant is off"]
+    assert answer["details"] == ["Adjuvant.Enabled is false"]
 
 
 def test_buttons_for_orthanc_explorer_2_ask_for_the_same_routes():
