@@ -70,7 +70,8 @@ def _describe_picture(result: Dataset, scan: Scan, findings: Findings, model: Mo
     result.ConversionType = "WSD"
     # Words are burnt in, but none that identifies the patient (PS3.3 C.7.6.1.1.2).
     result.BurnedInAnnotation = "NO"
-    result.BodyPartExamined = scan.header.get("BodyPartExamined") or BODY_PARTS.get(
+    # What the picture is of; a camera may have written anything, or nothing.
+    result.BodyPartExamined = BODY_PARTS.get(
         findings.interpretation, findings.interpretation.upper()[:16]
     )
     sentences = (provenance.ADJUVANT_ONLY, provenance.warning(model))
