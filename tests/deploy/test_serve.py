@@ -1,0 +1,69 @@
+"""The configuration of one run, and one line for each reason not to start."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy.serve import CONFIGURATION, ROOT, ServeError, main, start, write_configuration
+
+
+def test_everything_that_is_written_lies_below_the_data_folder(tmp_path: Path) -> None:
+    path = write_configuration(data=tmp_path / "data", http_port=8042, dicom_port=4242)
+    written = json.loads(path.read_text())
+    data = str(tmp_path / "data")
+    assert path.parent == tmp_path / "data"
+    assert written["StorageDirectory"].startswith(data)
+    assert written["IndexDirectory"].startswith(data)
+    assert written["Adjuvant"]["DataDirectory"].startswith(data)
+    assert written["PythonScript"] == str(ROOT / "plugin" / "main.py")
+
+
+def test_the_rest_is_as_shipped(tmp_path: Path) -> None:
+    written = json.loads(
+        write_configuration(data=tmp_path, http_port=8042, dicom_port=4242).read_text()
+    )
+    shipped = json.loads(CONFIGURATION.read_text())
+    changed = {key for key in shipped if shipped[key] != written[key]}
+    assert changed == {"StorageDirectory", "IndexDirectory", "PythonScript", "Adjuvant"}
+
+
+def test_the_configuration_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = write_configuration(data=tmp_path, http_port=8042, dicom_port=4242)
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_overrides_are_laid_into_objects_and_take_keys_away(tmp_path: Path) -> None:
+    overrides = {"Adjuvant": {"Threads": 2, "Device": None}, "Name": "Other"}
+    path = write_configuration(data=tmp_path, http_port=0, dicom_port=0, overrides=overrides)
+    written = json.loads(path.read_text())
+    assert (written["Name"], written["Adjuvant"]["Threads"]) == ("Other", 2)
+    assert "Device" not in written["Adjuvant"]
+    assert written["Adjuvant"]["Models"] == {"thyroid": "0.1.0"}
+    assert written["HttpPort"] != written["DicomPort"]
+    assert min(written["HttpPort"], written["DicomPort"]) > 0
+
+
+def test_a_port_that_is_taken_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        code = main(["--http-port", port, "--dicom-port", "0", "--data", str(tmp_path)])
+    assert code == 1
+    expected = f"serve: port {port} is taken (another Orthanc?): choose another HTTP_PORT\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_without_orthanc_the_packages_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = write_configuration(data=tmp_path, http_port=0, dicom_port=0)
+    with pytest.raises(ServeError, match="apt-get install orthanc orthanc-python"):
+        start(path)
