@@ -1,7 +1,7 @@
 # One command for each thing that one does with this project. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run test lint types benchmarks lock clean
+.PHONY: help setup setup-dev demo run viewer test lint types benchmarks lock clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
@@ -29,6 +29,9 @@ demo: setup ## a scan in, results out, on a real Orthanc (ARGS=--exit ends it af
 run: setup ## Orthanc with the plugin (HTTP_PORT=8042 DICOM_PORT=4242 DATA=./data)
 	@exec $(PYTHON) -m deploy.serve \
 		--http-port $(HTTP_PORT) --dicom-port $(DICOM_PORT) --data $(DATA) $(ARGS)
+
+viewer: setup ## the same with OHIF beside it (needs npm and nginx)
+	@exec $(PYTHON) -m deploy.viewer $(ARGS)
 
 test: setup-dev ## the whole suite, with a real Orthanc (ARGS="tests/adjuvant -x")
 	@$(PYTHON) -m pytest $(ARGS)

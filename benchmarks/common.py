@@ -8,6 +8,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -52,9 +53,8 @@ class Scans:
         self._template = to_dicom(choose_case(seed))
 
     def draw(self) -> Dataset:
-        """The scan under new identifiers. Scans share everything else: send, do not change."""
-        scan = Dataset(self._template)
-        scan.file_meta = self._template.file_meta
+        """The scan under new identifiers."""
+        scan = deepcopy(self._template)
         scan.PatientID = generate_uid(prefix=None)
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
             setattr(scan, keyword, generate_uid())

@@ -31,6 +31,7 @@ from training.phantom.simulator import simulate_case
 READY_S = 240.0
 RESULT_S = 120.0
 SEED = 20
+MODELS = ROOT / "models"
 PICTURE = ROOT / "build" / "demo.png"
 
 Answer = TypeVar("Answer")
@@ -57,6 +58,7 @@ def main(
     dicom_port: Annotated[int, typer.Option(help="Another free one is taken if in use.")] = 4242,
     data: Annotated[Path | None, typer.Option(help="Keep everything here.")] = None,
     picture: Annotated[Path, typer.Option(help="Where the fused picture goes.")] = PICTURE,
+    models: Annotated[Path, typer.Option(help="The folder of the models.")] = MODELS,
 ) -> None:
     """Show the whole way of one scan on a real Orthanc."""
     signal.signal(signal.SIGTERM, _end)
@@ -68,6 +70,7 @@ def main(
                 folder,
                 http_port=_free_or_any(http_port),
                 dicom_port=_free_or_any(dicom_port),
+                overrides={"Adjuvant": {"ModelsDirectory": str(models.resolve())}},
                 wait_ready=False,
             ) as server,
         ):

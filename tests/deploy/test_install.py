@@ -1,0 +1,116 @@
+"""deploy/install.sh on machines that lack something; system commands are stood in for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ["sh", "dirname", "grep", "head", "sed", "cat", "sha256sum", "cut", "mktemp", "tail", "rm"]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A copy of what the installer needs, and a `bin` with nothing but the plainest tools."""
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "install.sh", tmp_path / "deploy")
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found is not None
+        (tmp_path / "bin" / tool).symlink_to(found)
+    return tmp_path
+
+
+def command(machine: Path, name: str, script: str) -> None:
+    path = machine / "bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def debian(machine: Path, *, user: int, missing: str) -> None:
+    """A Debian machine where one package is missing and nothing can be installed."""
+    command(machine, "id", f"echo {user}")
+    command(machine, "dpkg-query", f'case "$*" in *{missing}*) exit 1;; esac; printf installed')
+    command(machine, "apt-get", 'echo "E: no network"; exit 100')
+
+
+def install(machine: Path, kind: str = "runtime") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", str(machine / "deploy" / "install.sh"), kind],
+        env={"PATH": str(machine / "bin")},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_root_it_says_in_one_line_which_packages_to_install(machine: Path) -> None:
+    debian(machine, user=1000, missing="orthanc-dicomweb")
+    ended = install(machine)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr == (
+        "adjuvant: please install first, as root: apt-get install orthanc-dicomweb \n"
+    )
+
+
+def test_on_another_system_it_says_what_is_needed_or_goes_on(machine: Path) -> None:
+    script = machine / "deploy" / "install.sh"
+    elsewhere = script.read_text().replace("/usr/share/orthanc/plugins ", "/nowhere ")
+    script.write_text(elsewhere)
+    ended = install(machine)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("adjuvant: this is neither Debian nor Ubuntu: please install")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_failing_apt_get_is_shown_and_leaves_no_policy_behind(machine: Path) -> None:
+    debian(machine, user=0, missing="dcmtk")
+    script = machine / "deploy" / "install.sh"
+    policy = machine / "policy-rc.d"
+    script.write_text(script.read_text().replace("/usr/sbin/policy-rc.d", str(policy)))
+    command(machine, "chmod", "exit 0")
+    ended = install(machine)
+    assert ended.returncode == 1
+    assert "E: no network\nadjuvant: apt-get failed" in ended.stderr
+    assert not policy.exists()
+
+
+def test_an_unknown_kind_is_named(machine: Path) -> None:
+    ended = install(machine, "everything")
+    assert ended.returncode == 1
+    assert "unknown kind of installation 'everything': runtime or dev" in ended.stderr
+
+
+@pytest.mark.parametrize("stamped", ["runtime", "dev"])
+def test_a_second_run_finds_the_stamp_and_does_nothing(machine: Path, stamped: str) -> None:
+    debian(machine, user=1000, missing="no-package-of-ours")
+    lock = machine / "requirements" / f"{stamped}.lock"
+    content = lock.read_bytes() + (machine / "pyproject.toml").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    (machine / ".venv").mkdir()
+    (machine / ".venv" / f".adjuvant-{stamped}-{digest}").touch()
+    ended = install(machine, "runtime")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert os.listdir(machine / ".venv") == [f".adjuvant-{stamped}-{digest}"]
+
+
+def test_a_virtual_environment_of_another_python_is_not_touched(machine: Path) -> None:
+    debian(machine, user=1000, missing="no-package-of-ours")
+    (machine / ".venv" / "bin").mkdir(parents=True)
+    (machine / ".venv" / "bin" / "python").symlink_to("/bin/sh")
+    ended = install(machine)
+    assert ended.returncode == 1
+    assert ".venv has another Python than the python3." in ended.stderr
+    assert "run 'make clean'" in ended.stderr

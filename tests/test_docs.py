@@ -1,0 +1,80 @@
+"""The documentation says what the code does: keys, routes, states, links."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from adjuvant.api import ROUTES
+from adjuvant.config import Settings
+from adjuvant.health import State
+from adjuvant.ledger import STATES
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DEFAULTS = Settings().model_dump(by_alias=True)
+AGPL_3 = "0d96a4ff68ad6d4b6f1f30f713b18d5184912ba8dd389f86aa7710db079abcb0"
+
+
+def documented_keys() -> dict[str, str]:
+    """Key and default of each row of the first table of configure.md."""
+    section = (ROOT / "docs" / "configure.md").read_text().split("## Other keys")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| `(.+?)` \|", section, re.MULTILINE))
+
+
+def test_configure_page_documents_exactly_the_keys_that_exist() -> None:
+    assert set(documented_keys()) == set(DEFAULTS)
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_configure_page_gives_the_default_of(key: str) -> None:
+    assert json.loads(documented_keys()[key]) == DEFAULTS[key]
+
+
+def test_orthanc_json_writes_every_key_out_with_its_default() -> None:
+    assert json.loads((ROOT / "orthanc.json").read_text())["Adjuvant"] == DEFAULTS
+
+
+def test_rest_page_has_a_section_for_every_route() -> None:
+    titles = re.findall(r"^## GET /adjuvant/(.+)$", (ROOT / "docs/rest.md").read_text(), re.M)
+    assert {(title.split("/")[0], title.count("/")) for title in titles} == set(ROUTES)
+
+
+@pytest.mark.parametrize("state", [*get_args(State), *STATES])
+def test_operations_page_explains_the_state(state: str) -> None:
+    assert f"`{state}`" in (ROOT / "docs" / "operations.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]+)?\)", page.read_text())
+    for path, anchor in links:
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links to {path}, which does not exist"
+        if anchor:
+            assert anchor[1:] in anchors(target), f"{page.name} links to {path}{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a hosting site gives to headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_target_of_the_makefile_says_what_it_does() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^([a-z][\w-]*):(?!=)(.*)$", makefile, re.MULTILINE)
+    assert targets
+    assert [name for name, rest in targets if "## " not in rest] == []
+    declared = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert declared is not None
+    assert set(declared[1].split()) == {name for name, _ in targets}
+
+
+def test_licence_is_the_exact_text_of_the_agpl() -> None:
+    assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == AGPL_3
