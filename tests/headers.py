@@ -15,6 +15,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
     generate_uid,
@@ -194,6 +195,7 @@ STYLES: dict[str, Callable[[], Dataset]] = {
     "signed": lambda: nm_dataset(thyroid_counts().astype(np.int16)),
     "rle": lambda: _compressed(RLELossless),
     "jpeg-ls": lambda: _compressed(JPEGLSLossless),
+    "jpeg 2000": lambda: _compressed(JPEG2000Lossless),
     "deflated": _deflated,
     "big endian": _big_endian,
     "latin-1": lambda: nm_dataset(

@@ -30,7 +30,6 @@ UNREADABLE = (
     BytesLengthException,
     EOFError,
     LookupError,
-    MemoryError,
     NotImplementedError,
     OSError,
     RuntimeError,

@@ -139,7 +139,7 @@ def require_syntax(source: Dataset) -> None:
     syntax = _syntax(source)
     if syntax in LOSSY or text(source, "LossyImageCompression") == "01":
         raise Refusal(
-            "lossy", "the image was compressed with loss: its counts are not the measured"
+            "lossy", "the image was compressed with loss: its counts are not those measured"
         )
     if syntax not in NATIVE | LOSSLESS:
         name = syntax.name if syntax.is_transfer_syntax else "missing or unknown"

@@ -74,7 +74,7 @@ def test_a_bad_input_is_a_refusal():
 
 def test_a_network_that_answers_nonsense_is_a_fault():
     broken = Network(model(), "CPU", lambda inputs: np.full((1, 256, 256, 1), np.nan, np.float32))
-    with pytest.raises(ModelFault, match="not numbers"):
+    with pytest.raises(ModelFault, match="not probabilities"):
         analyse(to_bytes(nm_dataset(thyroid_counts())), THYROID, broken, Limits())
 
 
