@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
+from adjuvant.inbox import READABLE_SOP_CLASSES
 from adjuvant.results.correction import is_human_correction, segmented_instances
+from adjuvant.results.provenance import is_own
 from deploy.serve import Server
 from deploy.viewer import Viewer
 from tests.viewer.browser import browse
@@ -85,6 +87,11 @@ def test_it_is_known_as_the_work_of_a_person_on_our_scan(corrected: Corrected, r
     reason = is_human_correction(corrected.arrived)
     assert reason == "SegmentAlgorithmType is MANUAL ('OHIF Brush') in 2 of 2 segments"
     assert segmented_instances(corrected.arrived) == (results.source.SOPInstanceUID,)
+
+
+def test_it_is_taken_neither_for_our_own_result_nor_for_a_new_scan(corrected: Corrected):
+    assert not is_own(corrected.arrived)
+    assert corrected.arrived.SOPClassUID not in READABLE_SOP_CLASSES
 
 
 @pytest.mark.parametrize("ours", ["source", "segmentation", "capture"])
