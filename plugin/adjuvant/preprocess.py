@@ -39,9 +39,9 @@ class Preprocessing:
 
     size: int = 256
     scale_percentile: float = 99.8
-    sqrt_ceiling: float = 1.5
+    sqrt_ceiling: float = 4.0
     log_gain: float = 0.5
-    log_ceiling: float = 2.0
+    log_ceiling: float = 4.0
 
 
 @dataclass(frozen=True)
