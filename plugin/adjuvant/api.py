@@ -76,8 +76,9 @@ def _status(request: Request, desk: Desk) -> dict[str, Any]:
     if counts["failed"]:
         what = f"{counts['failed']} jobs failed for good: see /adjuvant/jobs?state=failed"
         board["alarms"].append({"since": None, "what": what})
-    waiting = counts["queued"] + len(desk.inbox)
-    return {**board, "queue": {**counts, "queued": waiting}}
+    # What arrived and is not in the ledger yet; while we are off nothing waits for us.
+    waiting = 0 if board["state"] == "off" else len(desk.inbox)
+    return {**board, "queue": {**counts, "queued": counts["queued"] + waiting}}
 
 
 def _jobs(request: Request, desk: Desk) -> dict[str, Any]:
