@@ -21,11 +21,10 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from deploy.client import Client
-from deploy.demo import choose_case
+from deploy.demo import SEED, choose_case
 from deploy.serve import ROOT
 from training.phantom.dicom import to_dicom
 
-SEED = 20
 FIGURES = ROOT / "docs" / "benchmarks"
 # Orthanc with everything but our script: what "without the plugin" means.
 WITHOUT_PLUGIN = {"PythonScript": None}
