@@ -53,7 +53,7 @@ class SmallOrthanc:
             return 200, json.dumps(self._lookup(body.decode())).encode()
         if (method, path) == ("POST", "/instances"):
             return 200, json.dumps(self._store(body)).encode()
-        if name == "changes?since=0&limit=1000":
+        if name.startswith("changes?"):
             return 200, json.dumps(self._changes()).encode()
         if name == "instances" and rest[0] in self.instances:
             return 200, self._instance(method, rest)

@@ -1,0 +1,108 @@
+"""The engine starts from a configuration, says why it cannot, and stops when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from adjuvant.api import Desk
+from adjuvant.health import Health, Log
+from adjuvant.inbox import CURSOR, Inbox
+from adjuvant.ledger import Ledger
+from adjuvant.service import LEDGER_FILE, SINCE_FILE, Host, Service
+from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
+
+
+@dataclass
+class Engine:
+    """A service on an empty folder, without any model."""
+
+    orthanc: SmallOrthanc
+    base: Path
+    desk: Desk
+    lines: list[str]
+
+    def run_until(self, reached: Callable[[], bool], **section: Any) -> dict[str, Any]:
+        """Run until `reached`, then stop; the status just before the stop."""
+        port = urlsplit(self.orthanc.url).port
+        configuration = {"HttpPort": port, "Adjuvant": {"RetrySeconds": 0.05, **section}}
+        stop = threading.Event()
+        log = Log(self.lines.append, self.lines.append, self.lines.append)
+        host = Host(configuration, self.base, TOKEN, self.base)
+        thread = threading.Thread(target=Service(host, self.desk, log, stop).run)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not reached() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        board = self.desk.health.snapshot()
+        stop.set()
+        self.desk.inbox.wake()
+        thread.join(10)
+        assert not thread.is_alive()
+        return board
+
+    def is_(self, state: str) -> Callable[[], bool]:
+        return lambda: self.desk.health.snapshot()["state"] == state
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with small_orthanc() as orthanc:
+        yield Engine(orthanc, tmp_path, Desk(Health("0.1.0"), Inbox()), [])
+
+
+@pytest.mark.parametrize(
+    ("section", "reason"),
+    [
+        ({"Enabled": False}, "Adjuvant.Enabled is false"),
+        ({"Thread": 1}, "Adjuvant.Thread: unknown key, got 1"),
+        ({"Models": {"lung": "1.0.0"}}, "Adjuvant.Models.lung: unknown model"),
+    ],
+)
+def test_an_engine_that_is_off_says_why(
+    engine: Engine, section: dict[str, Any], reason: str
+) -> None:
+    board = engine.run_until(engine.is_("off"), **section)
+    assert board["state"] == "off"
+    assert board["reason"].startswith(reason)
+
+
+def test_without_its_model_the_engine_is_degraded_and_stops_when_told(engine: Engine) -> None:
+    board = engine.run_until(engine.is_("degraded"))
+    assert "cannot read" in board["alarms"][0]["what"]
+    assert engine.desk.ledger is None
+
+
+def test_the_first_start_leaves_what_is_older_alone(engine: Engine) -> None:
+    engine.orthanc.put("old", b"")
+    engine.run_until(engine.is_("degraded"))
+    ledger = Ledger(engine.base / "data" / "adjuvant" / LEDGER_FILE)
+    assert ledger.note(CURSOR) == 9
+    ledger.close()
+
+
+def test_where_it_is_asked_for_the_first_start_reads_everything(engine: Engine) -> None:
+    engine.run_until(engine.is_("degraded"), AnalyseExisting=True)
+    assert (engine.base / "data" / "adjuvant" / SINCE_FILE).read_text() == "0\n"
+
+
+def test_a_corrupt_ledger_is_set_aside_and_a_new_one_begins(engine: Engine) -> None:
+    path = engine.base / "state" / LEDGER_FILE
+    path.parent.mkdir()
+    path.write_bytes(b"no database " * 1000)
+    engine.run_until(lambda: engine.desk.ledger is not None, DataDirectory="state")
+    assert any("set aside as ledger.sqlite.corrupt-" in line for line in engine.lines)
+    Ledger(path).close()
+
+
+def test_an_archive_that_does_not_answer_yet_is_waited_for(engine: Engine) -> None:
+    engine.orthanc.broken.add("/system")
+    board = engine.run_until(lambda: len(engine.orthanc.requests) > 2)
+    assert board["state"] == "starting"
