@@ -25,6 +25,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.serve import ServeError, running_orthanc, wait_until_ready
 
@@ -57,7 +58,7 @@ def install(build: Path = BUILD) -> Path:
     The package is taken alone: its build needs none of the thousand packages that npm would
     install beside it. Raises ViewerFault when npm is missing or the package is not the pinned one.
     """
-    pin = json.loads((CONFIGURATION / "package.json").read_text())["ohif"]
+    pin = _read(CONFIGURATION / "package.json")["ohif"]
     dist = build / f"ohif-{pin['version']}"
     if dist.is_dir():
         return dist
@@ -100,9 +101,16 @@ def _check_integrity(archive: Path, integrity: str) -> None:
 def install_driver() -> Path:
     """playwright-core as the lock file pins it, installed once; the folder of node modules."""
     modules = CONFIGURATION / "node_modules"
-    if not (modules / "playwright-core").is_dir():
+    wanted = _read(CONFIGURATION / "package.json")["dependencies"]["playwright-core"]
+    installed = modules / "playwright-core" / "package.json"
+    if not installed.is_file() or _read(installed)["version"] != wanted:
         _run("npm", "ci", cwd=CONFIGURATION)
     return modules
+
+
+def _read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
 
 
 def _run(program: str, *arguments: str, cwd: Path | None = None) -> None:
