@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.integration.hospital import SC, SEG, Hospital, scan
 
 SENDERS = 4
-SCANS_EACH = 12
+SCANS_EACH = 10
 
 
 def test_four_senders_at_once_are_served_while_results_are_written(

@@ -24,7 +24,7 @@ def require_one_result_each(hospital: Hospital, scans: list[Dataset]) -> None:
 def test_a_stop_during_work_ends_in_time_and_the_next_start_goes_on(
     start: Start, tmp_path: Path
 ) -> None:
-    scans = [scan() for _ in range(40)]
+    scans = [scan() for _ in range(25)]
     with start(tmp_path / "data") as hospital:
         hospital.send_by_dicom(scans, tmp_path / "sent")
         assert hospital.status()["queue"]["done"] < len(scans)
@@ -45,7 +45,7 @@ def test_a_stop_while_the_model_is_loading_ends_in_time(start: Start, tmp_path: 
 
 
 def test_after_a_power_cut_the_next_start_finds_every_scan(start: Start, tmp_path: Path) -> None:
-    scans = [scan() for _ in range(20)]
+    scans = [scan() for _ in range(12)]
     with start(tmp_path / "data") as hospital:
         hospital.send_by_dicom(scans, tmp_path / "sent")
         hospital.server.kill()
