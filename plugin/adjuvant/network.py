@@ -8,6 +8,8 @@ lets TensorFlow fold and fuse layers: about a fifth quicker than `tf.function` a
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +25,22 @@ from adjuvant.preprocess import CHANNELS
 Device = Literal["auto", "cpu", "gpu"]
 Batch = NDArray[np.float32]
 
-# What importing a broken installation was seen to raise: missing files, missing symbols, a
-# protobuf or numpy of the wrong version.
-BROKEN_IMPORT = (ImportError, OSError, AttributeError, TypeError, ValueError, RuntimeError)
+# What importing a broken installation raises: missing files and symbols, truncated sources, a
+# numpy or protobuf of the wrong version.
+BROKEN_IMPORT: tuple[type[Exception], ...] = (
+    ImportError,
+    OSError,
+    AttributeError,
+    NameError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    SyntaxError,
+    EOFError,
+)
+# What Keras raises on a file that is no archive, lacks a part, or describes no network.
+UNREADABLE: tuple[type[Exception], ...] = (*BROKEN_IMPORT, zipfile.BadZipFile, zlib.error)
 WARM_UP_BATCHES = (1, 2)
 
 
@@ -40,7 +55,8 @@ class Network:
     def __call__(self, inputs: Batch) -> Batch:
         """Inputs (n, size, size, 2) -> probabilities (n, size, size, labels), both float32.
 
-        Raises ModelFault when the network answers with a wrong shape or with no numbers.
+        Raises ModelFault when the network answers with a wrong shape, or with anything but
+        probabilities.
         """
         size = self.model.preprocessing.size
         if inputs.ndim != 4 or inputs.shape[1:] != (size, size, CHANNELS):
@@ -53,8 +69,12 @@ class Network:
                 f"{self.name} answers with shape {probabilities.shape}, "
                 f"but its contract says {expected_shape}"
             )
-        if not np.isfinite(probabilities).all():
-            raise ModelFault(f"{self.name} answers with values that are not numbers")
+        # NaN where any value is NaN.
+        low, high = float(probabilities.min()), float(probabilities.max())
+        if not (low >= 0 and high <= 1):
+            raise ModelFault(
+                f"{self.name} answers with values from {low:g} to {high:g}, not probabilities"
+            )
         return probabilities
 
     @property
@@ -86,7 +106,14 @@ def load_network(folder: Path, *, device: Device = "auto", threads: int = 0) -> 
 
 
 def _import_tensorflow() -> Any:
-    """TensorFlow, quiet, with Keras on it."""
+    """TensorFlow with Keras on it, as quiet as it can be made.
+
+    TF_CPP_MIN_LOG_LEVEL works once TensorFlow's logging has started. On import, TensorFlow 2.21
+    writes up to three lines before that, once for each of its two libraries, and nothing that is
+    read from the environment stops them: absl's `WARNING: All log messages before ...`, oneDNN's
+    note (it ends with oneDNN itself, which would cost speed) and, on a machine without GPU,
+    `Could not find cuda drivers`. They are harmless.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
@@ -94,7 +121,7 @@ def _import_tensorflow() -> Any:
         import tensorflow as tf
     except ModuleNotFoundError as fault:
         raise ModelFault(f"TensorFlow is not installed: {fault}") from fault
-    except BROKEN_IMPORT as fault:
+    except (*BROKEN_IMPORT, *_protobuf_faults()) as fault:
         raise ModelFault(f"TensorFlow is broken: {type(fault).__name__}: {fault}") from fault
     if keras.backend.backend() != "tensorflow":
         raise ModelFault(
@@ -102,6 +129,15 @@ def _import_tensorflow() -> Any:
         )
     tf.get_logger().setLevel("ERROR")
     return tf
+
+
+def _protobuf_faults() -> tuple[type[Exception], ...]:
+    """What protobuf raises on generated code of another version: derived from nothing narrower."""
+    try:
+        from google.protobuf.runtime_version import VersionError  # type: ignore[import-untyped]
+    except BROKEN_IMPORT:
+        return ()
+    return (VersionError,)
 
 
 def _choose_device(tf: Any, wanted: Device) -> tuple[str, str]:
@@ -141,7 +177,7 @@ def _read_keras(weights: Path) -> Any:
 
     try:
         return keras.saving.load_model(weights, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as fault:
+    except UNREADABLE as fault:
         first = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
         raise ModelFault(f"cannot load {weights}: {first}") from fault
 
@@ -162,9 +198,10 @@ def _freeze(tf: Any, network: Any, size: int, place: str) -> Callable[[Batch], B
 
     def run(inputs: Batch) -> Batch:
         with tf.device(place):
-            answer = frozen(tf.constant(inputs))
-        output = answer[0] if isinstance(answer, list | tuple) else answer
-        probabilities: Batch = output.numpy()
+            answers = tf.nest.flatten(frozen(tf.constant(inputs)))
+        if len(answers) != 1:
+            raise ModelFault(f"the network has {len(answers)} outputs, but one is expected")
+        probabilities: Batch = answers[0].numpy().astype(np.float32, copy=False)
         return probabilities
 
     return run
