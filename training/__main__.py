@@ -97,23 +97,28 @@ def evaluate(
     model: Annotated[Path, typer.Option(help="Folder of a released model version.")],
     data: DataFolder,
     out: Annotated[Path, typer.Option(help="Folder for evaluation.json, .md and worst.png.")],
+    run: Annotated[
+        Path | None, typer.Option(help="The model's run: compare patients, not only seeds.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first scans.")] = None,
 ) -> None:
-    """Measure a released model on scans that training never saw."""
+    """Measure a released model on scans of patients that training never saw."""
     from adjuvant.network import load_network
     from training.evaluate import evaluate as measure
-    from training.evaluate import markdown, write_evaluation
     from training.loading import watched_cases
     from training.pictures import Worst, draw_worst
+    from training.report import markdown, write_evaluation
+    from training.seen import seen_by_model
 
     console = Console()
     with _plain_errors():
         network = load_network(model)
+        seen = seen_by_model(network.model, run)
         worst = Worst()
-        measured = measure(watched_cases(data, limit, console), network, worst.see)
+        measured = measure(watched_cases(data, limit, console), network, seen, worst.see)
         write_evaluation(measured, out)
         draw_worst(worst, out / "worst.png")
-        console.print(markdown(measured))
+        typer.echo(markdown(measured))
 
 
 @app.command()
@@ -126,17 +131,17 @@ def release(
 
     DATA must be scans of patients that the run never saw: simulate them with another seed.
     """
-    from training.evaluate import markdown
     from training.loading import watched_cases
     from training.release import Request
     from training.release import release as publish
+    from training.report import markdown
 
     console = Console()
     with _plain_errors():
         request = Request(run, folder, folder.name)
         measured = publish(request, watched_cases(data, None, console), lambda *_: None)
-        console.print(markdown(measured))
-        console.print(f"released {folder}")
+        typer.echo(markdown(measured))
+        typer.echo(f"released {folder}")
 
 
 def find_recipe(name: str) -> Path:

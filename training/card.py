@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from adjuvant.model import Model
-from training.evaluate import Evaluation, markdown
+from training.figures import Evaluation
+from training.report import markdown
 
 NOTICE = "trained on simulated scans – not for clinical use"  # noqa: RUF001
 
@@ -31,6 +32,7 @@ scans. It must not be used for dosimetry, for children, or for anything but thyr
 | | |
 |---|---|
 | data | {training.data} scans: {training.images} images of {training.patients} patients |
+| simulator seed | {", ".join(str(seed) for seed in training.seeds) or "none"} |
 | truth | the visible edge by the written rule in `docs/truth.md`, known from the simulation |
 | recipe | `{training.recipe}` |
 | source | commit {training.commit} |

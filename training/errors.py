@@ -13,3 +13,7 @@ class TrainingError(Exception):
 
 class ReleaseError(Exception):
     """The run cannot be released; the text says why."""
+
+
+class SeenError(ReleaseError):
+    """A scan to measure on is one that training saw; the text names the case."""

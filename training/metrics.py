@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,3 +67,16 @@ def bootstrap(
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """95 % interval of the rate `part / whole` (Wilson, JASA 1927).
+
+    A bootstrap of 20 out of 20 would promise certainty; this one gives 0.84 to 1.
+    """
+    z = 1.959964
+    rate = part / whole
+    middle = rate + z * z / (2 * whole)
+    reach = z * math.sqrt(rate * (1 - rate) / whole + z * z / (4 * whole * whole))
+    scale = 1 + z * z / whole
+    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from adjuvant.preprocess import Mask
-from training.evaluate import Score
+from training.figures import Score
 from training.phantom.case import Case
 
 COLUMNS = 4

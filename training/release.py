@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adjuvant.model import CONTRACT_FILE, Model, Output, Training, Weights
+from adjuvant.model import CONTRACT_FILE, Model, Output, Weights
 from adjuvant.network import Network, load_network
 from adjuvant.preprocess import CHANNELS, Mask
 from training.card import write_card
 from training.errors import ReleaseError
-from training.evaluate import Evaluation, Score, evaluate, write_evaluation
+from training.evaluate import Watch, evaluate
+from training.figures import Evaluation, Figure, Rate, Score
 from training.phantom.case import Case
 from training.pictures import Worst, draw_worst
 from training.recipe import Recipe
-from training.train import BEST_FILE, RUN_FILE, build, compile_for, read_state
+from training.report import write_evaluation
+from training.seen import origin, read_run, seen_by_run
+from training.train import BEST_FILE, build, compile_for, read_state
 
 # Both run the same float32 weights; only the order of sums differs.
 TOLERANCE = 1e-4
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,18 @@ class Request:
     version: str
 
 
-def release(
-    request: Request, cases: Iterable[Case], seen: Callable[[Case, Mask, Score], None]
-) -> Evaluation:
+def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation:
     """Export, check, measure on `cases`, write the card; the folder appears only when all is well.
 
-    Raises ReleaseError when the run is not finished, the folder exists already, a case is of a
-    patient of the run, or the released file does not answer as the trained network does;
-    ModelFault when the plugin cannot load it.
+    Raises ReleaseError when the run is not finished, the folder exists already or is not named as
+    a version, or the released file does not answer as the trained network does; SeenError when a
+    case is of a patient of the run; ModelFault when the plugin cannot load it.
     """
+    if not VERSION.fullmatch(request.version):
+        raise ReleaseError(f"a version is three numbers such as 0.1.0, got {request.version!r}")
     if request.folder.exists():
         raise ReleaseError(f"{request.folder} exists; a released version never changes")
     about, recipe = _finished(request.run)
-    known = set(about["patient_ids"])
     request.folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.folder.parent, prefix=".release-") as new:
         folder = Path(new) / request.version
@@ -58,16 +61,13 @@ def release(
         worst = Worst()
 
         def both(case: Case, found: Mask, score: Score) -> None:
-            if case.patient_id in known:
-                raise ReleaseError(
-                    f"case {case.case_id} is of a patient of the training data: "
-                    "measure on patients that the run never saw"
-                )
             worst.see(case, found, score)
-            seen(case, found, score)
+            watch(case, found, score)
 
-        measured = evaluate(cases, network, both)
+        measured = evaluate(cases, network, seen_by_run(about), both)
         model = network.model.model_copy(update={"figures": figures(measured)})
+        # The digest covers the figures, which are known only now.
+        measured = replace(measured, digest=model.digest)
         write_contract(model, folder)
         write_evaluation(measured, folder)
         draw_worst(worst, folder / "worst.png")
@@ -78,10 +78,7 @@ def release(
 
 def _finished(run: Path) -> tuple[dict[str, Any], Recipe]:
     """What the run is made of, once its last stage has a best epoch."""
-    try:
-        about = json.loads((run / RUN_FILE).read_text("utf-8"))
-    except OSError as fault:
-        raise ReleaseError(f"{run} is not a run: cannot read {RUN_FILE}") from fault
+    about = read_run(run)
     recipe = Recipe.model_validate(about["recipe"])
     state, last = read_state(run), len(recipe.stages) - 1
     if state.stage < last or state.best_epoch == 0:
@@ -126,14 +123,7 @@ def contract(request: Request, recipe: Recipe, about: dict[str, Any], file: Path
             threshold=recipe.threshold,
             minimum_area_pixels=recipe.minimum_area_pixels,
         ),
-        training=Training(
-            data=about["data"],
-            images=about["images"],
-            patients=about["patients"],
-            recipe=recipe.name,
-            commit=about["commit"],
-            date=about["date"],
-        ),
+        training=origin(about),
         figures={},
     )
 
@@ -148,11 +138,13 @@ def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:
     result: dict[str, float | str | list[float]] = {
         "data": f"{measured.scans} simulated scans of {measured.patients} unseen patients",
     }
-    named = {f"dice_{name}": figure for name, figure in measured.dice.items()}
+    named: dict[str, Figure | Rate] = {f"dice_{name}": one for name, one in measured.dice.items()}
     named |= {f"hausdorff_95_mm_{name}": one for name, one in measured.hausdorff_95_mm.items()}
     if measured.silent_without_gland is not None:
         named["silent_without_gland"] = measured.silent_without_gland
-    for name, figure in named.items():
-        result[name] = round(figure.value, 4)
-        result[f"{name}_interval_95"] = [round(figure.low, 4), round(figure.high, 4)]
+    named["missed"] = measured.missed
+    for name, one in named.items():
+        value = one.value if isinstance(one, Figure) else one.part / one.whole
+        result[name] = round(value, 4)
+        result[f"{name}_interval_95"] = [round(one.low, 4), round(one.high, 4)]
     return result

@@ -48,6 +48,10 @@ class Training(Strict):
     data: Literal["simulated", "clinical", "mixed"]
     images: int = Field(ge=1)
     patients: int = Field(ge=1)
+    seeds: tuple[int, ...] = Field(
+        default=(),
+        description="Of the simulator; scans of any other seed are of patients never trained on.",
+    )
     recipe: str
     commit: str
     date: str

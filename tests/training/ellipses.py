@@ -43,7 +43,13 @@ def ellipse_case(number: int, *, visible: bool = True) -> Case:
         f"patient{number // 2}",
         generator.poisson(3 + 40 * gland).astype(np.uint16),
         gland,
-        {"isotope": "Tc-99m", "collimator": "LEHR", "disease": "normal", "spacing_mm": 2.0},
+        {
+            "isotope": "Tc-99m",
+            "collimator": "LEHR",
+            "view": "anterior",
+            "disease": "normal",
+            "spacing_mm": 2.0,
+        },
     )
 
 

@@ -1,40 +1,75 @@
-"""Figures are what they should be on scans whose result is known."""
+"""What is measured is the outline that the plugin delivers, and figures are what they should be."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
 from ellipses import ellipse_case
+from pydicom import dcmwrite
 
-from training.evaluate import count_level, score, without_islands
-from training.metrics import STATISTICS, bootstrap, dice, hausdorff_95
+from adjuvant.image import Limits
+from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.model import Model
+from adjuvant.network import Network
+from adjuvant.pipeline import analyse
+from training.errors import SeenError
+from training.evaluate import count_level, evaluate, find_gland, pixel_size_mm, score
+from training.figures import Evaluation
+from training.phantom.case import Case
+from training.phantom.dicom import to_dicom
+from training.phantom.simulator import simulate_case
+from training.report import markdown, separation
+from training.seen import Seen
+
+MODEL = Model.model_validate(
+    {
+        "name": "thyroid",
+        "version": "0.1.0",
+        "weights": {"file": "none.keras", "sha256": "0" * 64},
+        "preprocessing": {"size": 64},
+        "output": {"labels": ["thyroid"], "threshold": 0.6, "minimum_area_pixels": 12},
+        "training": {
+            "data": "simulated",
+            "images": 1,
+            "patients": 1,
+            "seeds": [7],
+            "recipe": "none",
+            "commit": "none",
+            "date": "2026-11-20",
+        },
+        "figures": {},
+    }
+)
 
 
-def square(top: int, left: int, side: int) -> np.ndarray:
-    mask = np.zeros((40, 40), bool)
-    mask[top : top + side, left : left + side] = True
-    return mask
+def bright(inputs: np.ndarray) -> np.ndarray:
+    """As ragged an answer as a network can give: every bright pixel, with islands and holes."""
+    return np.clip(inputs[..., :1], 0, 1)
 
 
-def test_dice_of_half_overlapping_squares_is_a_half() -> None:
-    assert dice(square(5, 5, 10), square(5, 10, 10)) == 0.5
-    assert dice(square(0, 0, 0), square(0, 0, 0)) == 1
-    assert dice(square(0, 0, 0), square(0, 0, 5)) == 0
+NETWORK = Network(MODEL, "CPU", bright)
 
 
-def test_hausdorff_distance_is_in_millimetres() -> None:
-    moved = hausdorff_95(square(5, 5, 10), square(5, 8, 10), (2.0, 2.0))
-    assert moved == pytest.approx(6.0)
-    assert hausdorff_95(square(5, 5, 10), square(5, 5, 10), (2.0, 2.0)) == 0
-    assert hausdorff_95(square(5, 5, 10), square(0, 0, 0), (2.0, 2.0)) is None
+def ignore(*_: object) -> None:
+    pass
 
 
-def test_the_interval_is_wider_when_scans_of_a_patient_are_alike() -> None:
-    values = list(np.repeat(np.random.default_rng(0).normal(0.9, 0.05, 20), 5))
-    alone = bootstrap(values, [str(n) for n in range(100)], STATISTICS["mean"])
-    together = bootstrap(values, [str(n // 5) for n in range(100)], STATISTICS["mean"])
-    assert together[1] - together[0] > 1.5 * (alone[1] - alone[0])
-    assert together[0] < np.mean(values) < together[1]
+def measured(cases: list[Case], seen: Seen | None = None) -> Evaluation:
+    return evaluate(cases, NETWORK, seen or Seen((7,)), ignore)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_outline_that_is_measured_is_the_one_that_the_plugin_delivers(number: int) -> None:
+    case = simulate_case(11, number)
+    scan = BytesIO()
+    dcmwrite(scan, to_dicom(case), enforce_file_format=True)
+    outcome = analyse(scan.getvalue(), INTERPRETATIONS["thyroid"], NETWORK, Limits())
+    (segment,) = outcome.findings.segments
+    assert segment.masks.any()
+    np.testing.assert_array_equal(find_gland(case, NETWORK), segment.masks[0])
 
 
 def test_a_scan_without_gland_counts_as_silent_or_not() -> None:
@@ -44,10 +79,79 @@ def test_a_scan_without_gland_counts_as_silent_or_not() -> None:
     assert not score(empty, ~empty.gland).silent
 
 
-def test_small_islands_are_dropped() -> None:
-    mask = square(5, 5, 10) | square(30, 30, 2)
-    np.testing.assert_array_equal(without_islands(mask, 5), square(5, 5, 10))
-    assert not without_islands(square(0, 0, 0), 5).any()
+def test_a_missed_gland_counts_as_dice_zero_and_has_no_distance() -> None:
+    case = ellipse_case(1)
+    missed = score(case, np.zeros_like(case.gland))
+    assert (missed.dice, missed.hausdorff_95_mm, missed.silent) == (0, None, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 2.0),
+        ({"collimator": "PINHOLE"}, None),
+        ({"collimator": None}, None),
+        ({"spacing_mm": None}, None),
+    ],
+)
+def test_distances_need_pixels_of_one_known_size(
+    changes: dict[str, str | None], expected: float | None
+) -> None:
+    case = ellipse_case(1)
+    case = replace(case, properties={**case.properties, **changes})
+    assert pixel_size_mm(case) == expected
+    assert (score(case, case.gland).hausdorff_95_mm is None) is (expected is None)
+
+
+def test_all_scans_are_counted() -> None:
+    glands = [ellipse_case(number) for number in range(10)]
+    empty = [ellipse_case(number, visible=False) for number in range(10, 14)]
+    flat = replace(ellipse_case(20), counts=np.zeros((32, 32), np.uint16))
+    result = measured([*glands, *empty, flat])
+    assert (result.scans, result.patients, result.totals.refused) == (15, 8, 1)
+    assert (result.missed.part, result.missed.whole) == (1, 11)
+    assert result.dice["mean"].scans == 11
+    assert result.hausdorff_95_mm["median"].scans == 10
+    assert result.silent_without_gland is not None
+    assert result.silent_without_gland.whole == 4
+    assert min(one.dice for one in result.scores if one.dice is not None) == 0
+    assert result.dice["mean"].low < result.dice["mean"].value < result.dice["mean"].high
+
+
+def test_every_scan_is_shown_to_the_watcher() -> None:
+    shown = []
+    evaluate(
+        [ellipse_case(number) for number in range(4)],
+        NETWORK,
+        Seen(),
+        lambda case, mask, result: shown.append((case.case_id, mask.shape, result.case_id)),
+    )
+    assert shown == [(f"case{number}", (32, 32), f"case{number}") for number in range(4)]
+
+
+def test_a_scan_that_training_saw_ends_the_evaluation() -> None:
+    with pytest.raises(SeenError, match="case2 is of a patient of the training data"):
+        measured([ellipse_case(0), ellipse_case(2)], Seen((), frozenset({"patient1"})))
+
+
+def test_never_seen_is_said_only_where_it_was_checked() -> None:
+    tables = markdown(measured([ellipse_case(number) for number in range(6)]))
+    assert "Not checked: whether training saw them" in tables
+    assert "never saw" not in tables
+    simulated = [
+        replace(ellipse_case(number), patient_id=f"s8-p00000{number}") for number in range(6)
+    ]
+    by_seed = measured(simulated)
+    assert separation(by_seed.totals) == (
+        "Training never saw any of them (checked by seed: simulator seed 8, training seed 7)."
+    )
+    by_patient = measured(simulated, Seen((7,), frozenset({"s7-p000001"})))
+    assert "(checked patient by patient: simulator seed 8" in markdown(by_patient)
+
+
+def test_scans_without_any_gland_measure_nothing() -> None:
+    with pytest.raises(ValueError, match="none of the 3 scans shows a gland"):
+        measured([ellipse_case(number, visible=False) for number in range(3)])
 
 
 def test_counts_fall_into_named_ranges() -> None:

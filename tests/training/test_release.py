@@ -12,8 +12,8 @@ from ellipses import RECIPE, SIDE, ellipse_case, finished_run
 from adjuvant.errors import ModelFault
 from adjuvant.model import read_model
 from adjuvant.network import load_network
-from training.errors import ReleaseError
-from training.evaluate import Evaluation
+from training.errors import ReleaseError, SeenError
+from training.figures import Evaluation
 from training.release import Request, release
 
 
@@ -43,9 +43,14 @@ def test_the_card_says_where_the_figures_come_from(released: tuple[Path, Evaluat
     card = (folder / "card.md").read_text("utf-8")
     assert "Trained on simulated scans – not for clinical use" in card  # noqa: RUF001
     assert f"{measured.dice['mean'].value:.3f}" in card
-    assert "12 simulated scans of 6 patients" in card
+    assert (
+        "12 simulated scans of 6 patients. Training never saw any of them (checked patient" in card
+    )
     assert (folder / "worst.png").read_bytes().startswith(b"\x89PNG")
-    assert len(json.loads((folder / "evaluation.json").read_text())["scores"]) == 12
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert len(evaluation["scores"]) == 12
+    # The digest of the model as it is released, figures and all.
+    assert evaluation["digest"] == measured.digest == read_model(folder).digest
 
 
 def test_a_released_version_is_never_overwritten(
@@ -57,7 +62,7 @@ def test_a_released_version_is_never_overwritten(
 
 def test_scans_of_the_training_patients_cannot_measure_a_release(run: Path, tmp_path: Path) -> None:
     request = Request(run, tmp_path / "0.0.2", "0.0.2")
-    with pytest.raises(ReleaseError, match="case0 is of a patient of the training data"):
+    with pytest.raises(SeenError, match="case0 is of a patient of the training data"):
         release(request, [ellipse_case(0)], lambda *_: None)
     assert list(tmp_path.iterdir()) == []
 
@@ -77,3 +82,9 @@ def test_altered_weights_are_refused(released: tuple[Path, Evaluation], tmp_path
     (tmp_path / "thyroid.keras").write_bytes(weights + b"\x00")
     with pytest.raises(ModelFault, match=r"has SHA-256 .* but model.json says"):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize("version", ["latest", "0.1", "v0.1.0"])
+def test_a_version_is_three_numbers(run: Path, tmp_path: Path, version: str) -> None:
+    with pytest.raises(ReleaseError, match=f"three numbers such as 0.1.0, got '{version}'"):
+        release(Request(run, tmp_path / version, version), [], lambda *_: None)

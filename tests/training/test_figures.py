@@ -1,0 +1,96 @@
+"""Figures of scores that are known, and how they read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_evaluate import MODEL
+
+from training.figures import Evaluation, Score, Totals, summarise
+from training.report import markdown, write_evaluation
+
+TOTALS = Totals(refused=2, seeds=(8,), training_seeds=(7,), separation="seed")
+
+
+def scores() -> tuple[Score, ...]:
+    """Twenty scans of ten patients: one missed, one without distance, three without gland."""
+    shown = [
+        Score(f"c{n}", f"p{n // 2}", 0.90 + n / 200, 2.0 + n / 10, False, {"disease": "normal"})
+        for n in range(14)
+    ]
+    shown.append(Score("c14", "p7", 0.0, None, True, {"disease": "thyroiditis"}))
+    shown.append(Score("c15", "p7", 0.8, None, False, {"disease": "thyroiditis"}))
+    shown.append(Score("c16", "p8", 0.9, 4.0, False, {"disease": "goitre"}))
+    empty = [
+        Score(f"c{n}", f"p{n // 2}", None, None, n != 18, {"disease": "no uptake"})
+        for n in range(17, 20)
+    ]
+    return (*shown, *empty)
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    return summarise(scores(), MODEL, TOTALS)
+
+
+def test_a_missed_gland_weighs_on_the_mean(evaluation: Evaluation) -> None:
+    mean = evaluation.dice["mean"]
+    assert mean.value == pytest.approx((sum(0.90 + n / 200 for n in range(14)) + 1.7) / 17)
+    assert evaluation.dice["median"].value == pytest.approx(0.925)
+    assert evaluation.dice["percentile_5"].value == pytest.approx(0.64)
+    assert (mean.scans, evaluation.missed.part, evaluation.missed.whole) == (17, 1, 17)
+    assert mean.low < mean.value < mean.high
+
+
+def test_distances_are_over_the_scans_that_have_one(evaluation: Evaluation) -> None:
+    assert evaluation.hausdorff_95_mm["median"].scans == 15
+    assert evaluation.hausdorff_95_mm["median"].value == pytest.approx(2.7)
+
+
+def test_silence_is_a_part_of_the_scans_without_gland(evaluation: Evaluation) -> None:
+    silent = evaluation.silent_without_gland
+    assert silent is not None
+    assert (silent.part, silent.whole) == (2, 3)
+    assert 0 < silent.low < 2 / 3 < silent.high < 1
+
+
+def test_small_groups_have_no_figure(evaluation: Evaluation) -> None:
+    groups = evaluation.groups["disease"]
+    assert list(groups) == ["goitre", "normal", "thyroiditis"]
+    assert groups["goitre"].dice is None
+    assert groups["thyroiditis"].missed == 1
+    assert groups["normal"].dice is not None
+    assert groups["normal"].dice.value == pytest.approx(0.9325)
+
+
+def test_without_pixel_sizes_and_empty_scans_their_figures_are_left_out() -> None:
+    plain = tuple(
+        Score(f"c{n}", f"p{n}", 0.9, None, False, {"disease": "normal"}) for n in range(6)
+    )
+    evaluation = summarise(plain, MODEL, TOTALS)
+    assert evaluation.hausdorff_95_mm == {}
+    assert evaluation.silent_without_gland is None
+    assert "HD95, " not in markdown(evaluation)
+    assert "no gland visible" not in markdown(evaluation)
+
+
+def test_the_tables_read_as_they_should(evaluation: Evaluation) -> None:
+    lines = markdown(evaluation).splitlines()
+    assert lines[0].startswith("Measured on 20 simulated scans of 10 patients. Training never saw")
+    assert "| no gland visible, none drawn | 2 of 3 (66.7 %) | 20.8 to 93.9 % | 3 |" in lines
+    assert "| refused | 2 | | 20 |" in lines
+    assert "| goitre | 1 | 0 | too few |  |  |" in lines
+    assert any(line.startswith("| gland HD95, median | 2.7 mm | ") for line in lines)
+    assert any(line.startswith("| normal | 14 | 0 | 0.932 | ") for line in lines)
+
+
+def test_every_score_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
+    write_evaluation(evaluation, tmp_path / "new")
+    content = json.loads((tmp_path / "new" / "evaluation.json").read_text("utf-8"))
+    assert [one["dice"] for one in content["scores"]] == [one.dice for one in scores()]
+    assert content["digest"] == MODEL.digest
+    assert content["totals"]["separation"] == "seed"
+    text = (tmp_path / "new" / "evaluation.md").read_text("utf-8")
+    assert text == f"# thyroid 0.1.0: evaluation\n\n{markdown(evaluation)}"

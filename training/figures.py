@@ -1,0 +1,154 @@
+"""Scores -> figures, each with its 95 % interval, over all scans and by subgroup.
+
+Intervals of means, medians and percentiles come from a bootstrap over patients, as scans of one
+patient resemble each other; intervals of rates are Wilson's, by scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adjuvant.model import Model
+from training.metrics import STATISTICS, bootstrap, wilson
+from training.seen import Separation
+
+SMALLEST_GROUP = 5
+
+
+@dataclass(frozen=True)
+class Score:
+    """One scan's result. `dice` is None where the scan shows no gland: then `silent` counts."""
+
+    case_id: str
+    patient_id: str
+    dice: float | None
+    hausdorff_95_mm: float | None
+    silent: bool
+    groups: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A statistic over `scans` scans with its 95 % interval, by patient."""
+
+    value: float
+    low: float
+    high: float
+    scans: int
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`part` out of `whole` scans, with the 95 % interval of the rate."""
+
+    part: int
+    whole: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """A subgroup's scans with a gland: mean Dice, median HD95; None below five scans."""
+
+    scans: int
+    missed: int
+    dice: Figure | None
+    hausdorff_95_mm: Figure | None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the scores do not tell: scans refused, and how training was kept from seeing them."""
+
+    refused: int
+    seeds: tuple[int, ...]
+    training_seeds: tuple[int, ...]
+    separation: Separation
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured in one run, as it is written to `evaluation.json`.
+
+    `dice` and `hausdorff_95_mm` by statistic (mean, median, percentile_5; mean, median), `groups`
+    by kind and name. The rates are of scans without a gland that were left empty, and of scans
+    with one that were.
+    """
+
+    model: str
+    version: str
+    digest: str
+    weights_sha256: str
+    scans: int
+    patients: int
+    totals: Totals
+    dice: dict[str, Figure]
+    hausdorff_95_mm: dict[str, Figure]
+    silent_without_gland: Rate | None
+    missed: Rate
+    groups: dict[str, dict[str, Group]]
+    scores: tuple[Score, ...]
+
+
+def summarise(scores: tuple[Score, ...], model: Model, totals: Totals) -> Evaluation:
+    """All figures of one evaluation. Raises ValueError where no scan shows a gland."""
+    shown = [one for one in scores if one.dice is not None]
+    if not shown:
+        raise ValueError(f"none of the {len(scores)} scans shows a gland: nothing to measure")
+    empty = [one for one in scores if one.dice is None]
+    distances = {name: _figure(shown, "hausdorff_95_mm", name) for name in ("mean", "median")}
+    return Evaluation(
+        model=model.name,
+        version=model.version,
+        digest=model.digest,
+        weights_sha256=model.weights.sha256,
+        scans=len(scores),
+        patients=len({one.patient_id for one in scores}),
+        totals=totals,
+        dice={name: one for name in STATISTICS if (one := _figure(shown, "dice", name))},
+        hausdorff_95_mm={name: one for name, one in distances.items() if one},
+        silent_without_gland=_silent(empty) if empty else None,
+        missed=_silent(shown),
+        groups=_groups(shown),
+        scores=scores,
+    )
+
+
+def _figure(scores: Sequence[Score], field: str, name: str) -> Figure | None:
+    """One statistic of one field over the scores that have it; None where none has."""
+    having = [one for one in scores if getattr(one, field) is not None]
+    if not having:
+        return None
+    values = [float(getattr(one, field)) for one in having]
+    low, high = bootstrap(values, [one.patient_id for one in having], STATISTICS[name])
+    return Figure(STATISTICS[name](np.asarray(values)), low, high, len(having))
+
+
+def _silent(scores: Sequence[Score]) -> Rate:
+    part = sum(one.silent for one in scores)
+    return Rate(part, len(scores), *wilson(part, len(scores)))
+
+
+def _groups(shown: Sequence[Score]) -> dict[str, dict[str, Group]]:
+    """Per kind, its groups by name."""
+    return {
+        kind: {
+            name: _group([one for one in shown if one.groups[kind] == name])
+            for name in sorted({one.groups[kind] for one in shown})
+        }
+        for kind in shown[0].groups
+    }
+
+
+def _group(members: Sequence[Score]) -> Group:
+    enough = len(members) >= SMALLEST_GROUP
+    return Group(
+        len(members),
+        sum(one.silent for one in members),
+        _figure(members, "dice", "mean") if enough else None,
+        _figure(members, "hausdorff_95_mm", "median") if enough else None,
+    )

@@ -1,0 +1,86 @@
+"""An evaluation as files: `evaluation.json` with every score, `evaluation.md` for reading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from training.figures import Evaluation, Figure, Group, Rate, Totals
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write both files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(asdict(evaluation), indent=1, allow_nan=False)
+    (folder / "evaluation.json").write_text(content + "\n", "utf-8")
+    title = f"# {evaluation.model} {evaluation.version}: evaluation\n\n"
+    (folder / "evaluation.md").write_text(title + markdown(evaluation), "utf-8")
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """The figures as tables; always with where they come from."""
+    lines = [
+        f"Measured on {evaluation.scans} simulated scans of {evaluation.patients} patients. "
+        f"{separation(evaluation.totals)} 95 % intervals by bootstrap over patients, of rates by "
+        "Wilson. A gland missed altogether counts as Dice 0; HD95 only where pixels have one known "
+        "size (no pinhole) and a gland was found.",
+        "",
+        "| what | figure | 95 % interval | scans |",
+        "|---|---|---|---|",
+    ]
+    for name, figure in evaluation.dice.items():
+        lines.append(_row(f"gland Dice, {name.replace('_', ' ')}", figure, "", 3))
+    for name, figure in evaluation.hausdorff_95_mm.items():
+        lines.append(_row(f"gland HD95, {name}", figure, " mm", 1))
+    if evaluation.silent_without_gland is not None:
+        lines.append(_rate("no gland visible, none drawn", evaluation.silent_without_gland))
+    lines.append(_rate("gland visible, none drawn", evaluation.missed))
+    lines.append(f"| refused | {evaluation.totals.refused} | | {evaluation.scans} |")
+    for kind, groups in evaluation.groups.items():
+        head = f"| {kind} | scans | missed | mean Dice | 95 % interval | median HD95 |"
+        lines += ["", head, "|---|---|---|---|---|---|"]
+        lines += [_group(name, group) for name, group in groups.items()]
+    return "\n".join(lines) + "\n"
+
+
+def separation(totals: Totals) -> str:
+    """One sentence: did training see these scans, and how do we know."""
+    if totals.separation == "unchecked":
+        return "**Not checked: whether training saw them.**"
+    simulated = ""
+    if totals.seeds and totals.training_seeds:
+        mine, theirs = (_listed(seeds) for seeds in (totals.seeds, totals.training_seeds))
+        simulated = f": simulator seed {mine}, training seed {theirs}"
+    how = "patient by patient" if totals.separation == "patient" else "by seed"
+    return f"Training never saw any of them (checked {how}{simulated})."
+
+
+def _listed(seeds: tuple[int, ...]) -> str:
+    return ", ".join(str(seed) for seed in seeds)
+
+
+def _row(what: str, figure: Figure, unit: str, digits: int) -> str:
+    value = f"{figure.value:.{digits}f}{unit}"
+    return f"| {what} | {value} | {_interval(figure, digits)} | {figure.scans} |"
+
+
+def _rate(what: str, rate: Rate) -> str:
+    percent = 100 * rate.part / rate.whole
+    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
+    return f"| {what} | {rate.part} of {rate.whole} ({percent:.1f} %) | {interval} | {rate.whole} |"
+
+
+def _interval(figure: Figure, digits: int) -> str:
+    return f"{figure.low:.{digits}f} to {figure.high:.{digits}f}"
+
+
+def _group(name: str, group: Group) -> str:
+    cells = [name, str(group.scans), str(group.missed)]
+    if group.dice is None:
+        cells += ["too few", ""]
+    else:
+        cells += [f"{group.dice.value:.3f}", _interval(group.dice, 3)]
+    distance = group.hausdorff_95_mm
+    cells.append("" if distance is None else f"{distance.value:.1f} mm")
+    return f"| {' | '.join(cells)} |"

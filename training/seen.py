@@ -1,0 +1,108 @@
+"""Which patients a training saw, and whether a scan to measure on is of one of them.
+
+Two ways to know. A run keeps the id of every patient it trained or validated on: exact. A released
+model keeps only the seeds of the simulator: two data sets of different seeds share no patient,
+as the seed is a part of every patient's id and of every random number behind the patient.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from adjuvant.model import Model, Training
+from training.errors import ReleaseError, SeenError
+from training.phantom.case import Case
+from training.train import RUN_FILE
+
+Separation = Literal["patient", "seed", "unchecked"]
+
+# As `training.phantom.simulator.simulate_case` writes it.
+SIMULATED_PATIENT = re.compile(r"s(\d+)-p\d+")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a training's patients: `patients` is None where only `seeds` are."""
+
+    seeds: tuple[int, ...] = ()
+    patients: frozenset[str] | None = None
+
+    def refuse(self, case: Case) -> None:
+        """Raise SeenError where training saw the patient of this case, or may have."""
+        if self.patients is not None:
+            if case.patient_id in self.patients:
+                raise SeenError(
+                    f"case {case.case_id} is of a patient of the training data: "
+                    "measure on patients that the run never saw"
+                )
+        elif (seed := seed_of(case.patient_id)) in self.seeds:
+            raise SeenError(
+                f"case {case.case_id} is simulated with seed {seed}, as the training data is: "
+                "simulate with another seed, or name the run to compare patient by patient"
+            )
+
+    def separation(self, seeds: tuple[int, ...]) -> Separation:
+        """How it was made sure that training never saw the scans of these seeds."""
+        if self.patients is not None:
+            return "patient"
+        return "seed" if self.seeds and seeds else "unchecked"
+
+
+def seed_of(patient_id: str) -> int | None:
+    """The simulator's seed that made this patient; None for any other patient."""
+    match = SIMULATED_PATIENT.fullmatch(patient_id)
+    return int(match[1]) if match else None
+
+
+def seeds_of(patient_ids: Iterable[str]) -> tuple[int, ...]:
+    """The seeds behind these patients, sorted; empty where one of them is not simulated."""
+    seeds = {seed_of(one) for one in patient_ids}
+    return () if None in seeds else tuple(sorted(seed for seed in seeds if seed is not None))
+
+
+def seen_by_run(about: dict[str, Any]) -> Seen:
+    """What the run saw whose `run.json` holds `about`."""
+    patients = frozenset(about["patient_ids"])
+    return Seen(seeds_of(patients), patients)
+
+
+def seen_by_model(model: Model, run: Path | None = None) -> Seen:
+    """What the model's training saw: from `run`, where it is at hand, else from the contract.
+
+    Raises ReleaseError where the folder is not the run that the model was released from.
+    """
+    if run is None:
+        return Seen(model.training.seeds)
+    about = read_run(run)
+    if origin(about) != model.training:
+        raise ReleaseError(f"{run} is not the run that {model.name} {model.version} comes from")
+    return seen_by_run(about)
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """What `run.json` says. Raises ReleaseError where there is none."""
+    try:
+        about: dict[str, Any] = json.loads((run / RUN_FILE).read_text("utf-8"))
+    except OSError as fault:
+        raise ReleaseError(f"{run} is not a run: cannot read {RUN_FILE}") from fault
+    except ValueError as fault:
+        raise ReleaseError(f"{run / RUN_FILE} is damaged: {fault}") from fault
+    return about
+
+
+def origin(about: dict[str, Any]) -> Training:
+    """What the contract says of the run that a model comes from."""
+    return Training(
+        data=about["data"],
+        images=about["images"],
+        patients=about["patients"],
+        seeds=seeds_of(about["patient_ids"]),
+        recipe=about["recipe"]["name"],
+        commit=about["commit"],
+        date=about["date"],
+    )
