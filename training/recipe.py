@@ -91,6 +91,11 @@ class Recipe(Strict):
                     f"stages.{number}.size must be a multiple of {step} "
                     f"at network.depth {self.network.depth}, got {stage.size}"
                 )
+            if stage.batch > self.images_per_epoch:
+                raise ValueError(
+                    f"stages.{number}.batch must not be above images_per_epoch "
+                    f"({self.images_per_epoch}), got {stage.batch}"
+                )
         if self.stages[-1].size != self.preprocessing.size:
             raise ValueError(
                 f"the last stage's size must be preprocessing.size "

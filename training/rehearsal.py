@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import islice
+from itertools import chain, count, islice
 
 import keras
 from rich.console import Console
@@ -48,12 +48,11 @@ def _seconds_per_step(network: keras.Model, recipe: Recipe, data: Data, number: 
     """Mean time of a step once the graph is built, with the making of batches."""
     images = reduced(data.training, recipe.stages[number].size)
     compile_for(network, recipe)
-    calls = islice(training_batches(images, recipe, number, 0), WARM_UP_STEPS + TIMED_STEPS)
-    started, done = time.monotonic(), 0
-    for step, batch in enumerate(prefetched(calls)):
+    epochs = (training_batches(images, recipe, number, epoch) for epoch in count())
+    calls = islice(chain.from_iterable(epochs), WARM_UP_STEPS + TIMED_STEPS)
+    started = time.monotonic()
+    for step, batch in enumerate(prefetched(calls), start=1):
         network.train_on_batch(*batch)
-        if step < WARM_UP_STEPS:
+        if step == WARM_UP_STEPS:
             started = time.monotonic()
-        else:
-            done += 1
-    return (time.monotonic() - started) / max(1, done)
+    return (time.monotonic() - started) / TIMED_STEPS

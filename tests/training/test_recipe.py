@@ -27,6 +27,10 @@ def test_recipes_of_the_package_are_valid_and_named_as_their_file(path: Path) ->
         (HEAD + STAGE.replace("1e-3", "-2.0"), r"stages.0.learning_rate: .*, got -2.0"),
         (HEAD + STAGE.replace("256", "250"), "multiple of 16 .*, got 250"),
         (HEAD + STAGE.replace("256", "128"), r"preprocessing.size \(256\), got 128"),
+        (
+            HEAD + "images_per_epoch = 4\n" + STAGE.replace("batch = 1", "batch = 5"),
+            r"stages.0.batch must not be above images_per_epoch \(4\), got 5",
+        ),
         (HEAD + '[network]\narchitecture = "net"\n' + STAGE, "architectures are unet, got 'net'"),
         ("name = ", "is not TOML"),
     ],
