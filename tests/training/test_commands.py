@@ -1,0 +1,173 @@
+"""The commands of `python -m training`: each works, and each error is one line and exit code 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from ellipses import ellipse_case
+from typer.testing import CliRunner
+
+from training.__main__ import NOTICE, RECIPES, app, find_recipe
+from training.dataset import write_case, write_index
+
+ROOT = Path(__file__).parents[2]
+TINY = """
+name = "tiny"
+model = "thyroid"
+images_per_epoch = 16
+minimum_area_pixels = 3
+split = 0.5
+[network]
+filters = 2
+depth = 2
+[preprocessing]
+size = 32
+[[stages]]
+size = 32
+epochs = 1
+batch = 8
+learning_rate = 0.01
+"""
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+def data_set(folder: Path, first: int, count: int = 16) -> Path:
+    cases = [ellipse_case(number) for number in range(first, first + count)]
+    write_index(folder, [write_case(folder, case) for case in cases])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe, scans to train on and scans of other patients."""
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "tiny.toml").write_text(TINY)
+    data_set(folder / "data", 0)
+    data_set(folder / "others", 100, 6)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(here: Path) -> Path:
+    """A model trained and released by the commands themselves."""
+    trained = call(
+        "train", "--recipe", here / "tiny.toml", "--data", here / "data", "--run", here / "run"
+    )
+    assert trained.exit_code == 0, trained.output
+    assert "done: validation Dice" in trained.output
+    folder = here / "models" / "thyroid" / "0.0.1"
+    answer = call("release", "--run", here / "run", "--data", here / "others", "--to", folder)
+    assert answer.exit_code == 0, answer.output
+    assert "Training never saw any of them (checked patient by patient)" in answer.output
+    return folder
+
+
+@pytest.mark.parametrize("command", ["", "simulate", "sheet", "train", "evaluate", "release"])
+def test_every_command_has_help(command: str) -> None:
+    answer = call(*([command] if command else []), "--help")
+    assert answer.exit_code == 0
+    assert "Usage" in answer.output
+
+
+def test_help_says_what_all_of_it_is_trained_on() -> None:
+    assert "trained on simulated scans" in NOTICE
+    assert "not for clinical use" in " ".join(call("--help").output.split())
+
+
+def test_bundled_recipes_are_found_by_name(tmp_path: Path) -> None:
+    assert find_recipe("thyroid-0.1") == RECIPES / "thyroid-0.1.toml"
+    assert find_recipe(str(tmp_path / "mine.toml")) == tmp_path / "mine.toml"
+
+
+def one_line(answer: Result) -> str:
+    """The error of a command that failed as it should."""
+    assert answer.exit_code == 1
+    assert answer.stdout == ""
+    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.startswith("error: ")
+    return answer.stderr
+
+
+def test_an_unknown_recipe_is_named(here: Path) -> None:
+    answer = call("train", "--recipe", "lung-1.0", "--data", here / "data", "--run", here / "no")
+    assert "cannot read lung-1.0: No such file" in one_line(answer)
+
+
+def test_a_missing_data_folder_is_named(here: Path) -> None:
+    arguments = ["--recipe", here / "tiny.toml", "--run", here / "no"]
+    assert "none/index.csv" in one_line(call("train", *arguments, "--data", here / "none"))
+    arguments = ["--out", here / "no.png", "--data", here / "none"]
+    assert "none/index.csv" in one_line(call("sheet", *arguments))
+
+
+def test_a_missing_model_or_run_is_named(here: Path) -> None:
+    arguments = ["--data", here / "others", "--out", here / "no"]
+    assert "none/model.json" in one_line(call("evaluate", "--model", here / "none", *arguments))
+    arguments = ["--data", here / "others", "--to", here / "models" / "0.0.9"]
+    assert "none is not a run" in one_line(call("release", "--run", here / "none", *arguments))
+
+
+def test_a_dry_run_times_the_training_and_writes_nothing(here: Path) -> None:
+    arguments = ["--recipe", here / "tiny.toml", "--data", here / "data", "--run", here / "dry"]
+    answer = call("train", *arguments, "--dry-run")
+    assert answer.exit_code == 0, answer.output
+    assert "stage 1: 1 epochs of 16 images at 32 x 32, batches of 8" in answer.output
+    assert "images/s" in answer.output
+    assert not (here / "dry").exists()
+
+
+def test_a_release_is_evaluated_against_its_run(here: Path, released: Path) -> None:
+    arguments = ["--model", released, "--out", here / "out", "--run", here / "run"]
+    answer = call("evaluate", *arguments, "--data", here / "others", "--limit", 4)
+    assert answer.exit_code == 0, answer.output
+    assert "Measured on 4 simulated scans of 2 patients. Training never saw" in answer.output
+    assert json.loads((here / "out" / "evaluation.json").read_text())["scans"] == 4
+    assert (here / "out" / "worst.png").exists()
+    answer = call("evaluate", *arguments, "--data", here / "data")
+    assert "case0 is of a patient of the training data" in one_line_after_progress(answer)
+
+
+def one_line_after_progress(answer: Result) -> str:
+    assert answer.exit_code == 1
+    assert answer.stderr.count("\n") == 1
+    return answer.stderr
+
+
+def test_without_the_run_it_is_not_claimed_that_training_never_saw(
+    here: Path, released: Path
+) -> None:
+    answer = call("evaluate", "--model", released, "--out", here / "o2", "--data", here / "others")
+    assert answer.exit_code == 0, answer.output
+    assert "Not checked: whether training saw them" in answer.output
+
+
+def test_simulating_needs_no_tensorflow(tmp_path: Path) -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from training.__main__ import app\n"
+        "runner = CliRunner()\n"
+        "assert runner.invoke(app, ['--help']).exit_code == 0\n"
+        "answer = runner.invoke(app, sys.argv[1:])\n"
+        "assert answer.exit_code == 0, answer.output\n"
+        "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))\n"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'plugin'}{os.pathsep}{ROOT}"}
+    arguments = ["simulate", "--out", str(tmp_path), "--n", "1", "--workers", "1"]
+    answer = subprocess.run(
+        [sys.executable, "-B", "-c", code, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert answer.stdout == "[]\n", answer.stderr
+    assert len(list((tmp_path / "cases").glob("*.npz"))) == 1

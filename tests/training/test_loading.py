@@ -1,0 +1,64 @@
+"""Scans are read from a folder, split by patient, and what cannot be learnt from is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ellipses import QUIET, RECIPE, ellipse_case
+
+from training.dataset import DatasetError, write_case, write_index
+from training.loading import load_data, watched_cases
+from training.phantom.case import Case
+
+HALF = RECIPE.model_copy(update={"split": 0.5, "validation_images": 5})
+
+
+def stored(folder: Path, cases: list[Case]) -> Path:
+    """A data set of these cases."""
+    folder.mkdir(exist_ok=True)
+    write_index(folder, [write_case(folder, case) for case in cases])
+    return folder
+
+
+def test_patients_are_on_one_side_only(tmp_path: Path) -> None:
+    data = load_data(stored(tmp_path, [ellipse_case(n) for n in range(20)]), HALF, QUIET)
+    assert (len(data.training), len(data.validation)) == (10, 5)
+    assert data.training_patients == 5
+    assert data.patient_ids == tuple(sorted(f"patient{n}" for n in range(10)))
+    learnt = {counts.tobytes() for counts in data.training.counts}
+    assert not learnt & {counts.tobytes() for counts in data.validation.counts}
+
+
+def test_counts_and_outline_stay_together(tmp_path: Path) -> None:
+    data = load_data(stored(tmp_path, [ellipse_case(n) for n in range(8)]), HALF, QUIET)
+    for counts, mask in zip(data.training.counts, data.training.masks, strict=True):
+        assert counts.dtype == np.uint16
+        assert counts[mask].mean() > 5 * counts[~mask].mean()
+
+
+def test_flat_scans_are_left_out(tmp_path: Path) -> None:
+    cases = [ellipse_case(n) for n in range(20)]
+    flat = [replace(case, counts=np.full_like(case.counts, 4)) for case in cases[:4]]
+    data = load_data(stored(tmp_path, [*flat, *cases[4:]]), HALF, QUIET)
+    assert all(counts.min() < counts.max() for counts in data.training.counts)
+    assert len(data.training) < 10 or len(data.validation) < 5
+
+
+def test_a_side_without_scans_is_an_error(tmp_path: Path) -> None:
+    folder = stored(tmp_path, [ellipse_case(0)])
+    with pytest.raises(ValueError, match=r"has no scan for (training|validation) scans"):
+        load_data(folder, HALF, QUIET)
+
+
+def test_cases_come_one_by_one_up_to_the_limit(tmp_path: Path) -> None:
+    folder = stored(tmp_path, [ellipse_case(n) for n in range(5)])
+    assert [case.case_id for case in watched_cases(folder, 3, QUIET)] == ["case0", "case1", "case2"]
+    assert len(list(watched_cases(folder, None, QUIET))) == 5
+
+
+def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot read .*index\.csv"):
+        load_data(tmp_path, HALF, QUIET)

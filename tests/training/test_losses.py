@@ -1,0 +1,67 @@
+"""A perfect answer costs nothing, and an empty image costs only what is drawn on it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from training.losses import SMOOTH, cross_entropy, dice_and_cross_entropy, soft_dice
+
+EMPTY = np.zeros((1, 32, 32, 1), np.float32)
+FULL = np.ones((1, 32, 32, 1), np.float32)
+GLAND = EMPTY.copy()
+GLAND[:, 8:20, 8:20] = 1
+
+
+def value(loss: keras.KerasTensor) -> list[float]:
+    return [float(one) for one in keras.ops.convert_to_numpy(loss)]
+
+
+@pytest.mark.parametrize("truth", [EMPTY, FULL, GLAND], ids=["empty", "full", "gland"])
+def test_a_perfect_answer_costs_nothing(truth: np.ndarray) -> None:
+    assert value(dice_and_cross_entropy(truth, truth)) == pytest.approx([0], abs=1e-5)
+
+
+def test_the_opposite_of_the_truth_costs_most() -> None:
+    (wrong,) = value(soft_dice(GLAND, 1 - GLAND))
+    assert wrong == pytest.approx(1 - SMOOTH / (32 * 32 + SMOOTH))
+    (worst,), (unsure,) = (
+        value(dice_and_cross_entropy(GLAND, answer)) for answer in (1 - GLAND, FULL / 2)
+    )
+    assert worst > 10 > 2 > unsure > 0.5
+
+
+def test_marking_64_pixels_of_an_image_without_gland_costs_a_half() -> None:
+    marked = EMPTY.copy()
+    marked[:, :8, :8] = 1
+    assert value(soft_dice(EMPTY, marked)) == pytest.approx([0.5])
+
+
+def test_cross_entropy_of_a_half_is_the_logarithm_of_two() -> None:
+    assert value(cross_entropy(GLAND, FULL / 2)) == pytest.approx([np.log(2)], rel=1e-5)
+
+
+def test_each_image_of_a_batch_has_its_own_loss() -> None:
+    truth, answer = np.concatenate([GLAND, EMPTY]), np.concatenate([GLAND, GLAND])
+    right, wrong = value(soft_dice(truth, answer))
+    assert right == pytest.approx(0, abs=1e-6)
+    assert wrong == pytest.approx(144 / (144 + SMOOTH))
+
+
+def test_half_precision_answers_are_summed_in_full_precision() -> None:
+    large = np.ones((1, 256, 256, 1), np.float32)
+    half = keras.ops.cast(large, "bfloat16")
+    assert value(dice_and_cross_entropy(large, half)) == pytest.approx([0], abs=1e-5)
+
+
+def test_the_loss_falls_along_its_gradient() -> None:
+    import tensorflow as tf
+
+    for truth in (GLAND, EMPTY):
+        answer = tf.Variable(FULL * 0.4)
+        with tf.GradientTape() as tape:
+            loss = dice_and_cross_entropy(truth, answer)
+        slope = tape.gradient(loss, answer).numpy()
+        assert np.isfinite(slope).all()
+        assert (np.sign(slope) == np.where(truth > 0, -1, 1)).all()
