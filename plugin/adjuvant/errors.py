@@ -12,7 +12,7 @@ class AdjuvantError(Exception):
     """Anything that this package raises on purpose."""
 
 
-class Refusal(AdjuvantError):  # noqa: N818 - the word that users read
+class Refusal(AdjuvantError):  # the word that users read
     """The scan is not analysed, for the reason given; trying again would not help.
 
     `code` is a stable identifier for counting, such as `"pixel-data"`; `reason` is one sentence
