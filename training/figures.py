@@ -6,6 +6,7 @@ patient resemble each other; intervals of rates are Wilson's, by scan.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,10 +139,16 @@ def _groups(shown: Sequence[Score]) -> dict[str, dict[str, Group]]:
     return {
         kind: {
             name: _group([one for one in shown if one.groups[kind] == name])
-            for name in sorted({one.groups[kind] for one in shown})
+            for name in sorted({one.groups[kind] for one in shown}, key=_by_number)
         }
         for kind in shown[0].groups
     }
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    """50-100k comes before 100-200k."""
+    found = re.search(r"\d+", name)
+    return (int(found[0]) if found else 0, name)
 
 
 def _group(members: Sequence[Score]) -> Group:

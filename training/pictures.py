@@ -37,7 +37,7 @@ def draw_worst(worst: Worst, path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = -(-len(worst.kept) // COLUMNS)
-    figure = Figure(figsize=(3 * COLUMNS, 3.3 * rows), facecolor="white", layout="tight")
+    figure = Figure(figsize=(3 * COLUMNS, 3.3 * rows), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
     for axes in grid.ravel():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from training.figures import Evaluation, Figure, Group, Rate, Totals
 
+NAMES = {"percentile_5": "5th percentile"}
+
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write both files into `folder`."""
@@ -30,7 +32,7 @@ def markdown(evaluation: Evaluation) -> str:
         "|---|---|---|---|",
     ]
     for name, figure in evaluation.dice.items():
-        lines.append(_row(f"gland Dice, {name.replace('_', ' ')}", figure, "", 3))
+        lines.append(_row(f"gland Dice, {NAMES.get(name, name)}", figure, "", 3))
     for name, figure in evaluation.hausdorff_95_mm.items():
         lines.append(_row(f"gland HD95, {name}", figure, " mm", 1))
     if evaluation.silent_without_gland is not None:

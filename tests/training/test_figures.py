@@ -65,6 +65,16 @@ def test_small_groups_have_no_figure(evaluation: Evaluation) -> None:
     assert groups["normal"].dice.value == pytest.approx(0.9325)
 
 
+def test_groups_are_in_the_order_of_their_numbers() -> None:
+    levels = ("50-100k", "0-50k", "100-200k", "from 400k", "200-400k")
+    shown = tuple(
+        Score(f"c{n}", f"p{n}", 0.9, None, False, {"counts": level})
+        for n, level in enumerate(levels)
+    )
+    groups = summarise(shown, MODEL, TOTALS).groups["counts"]
+    assert list(groups) == ["0-50k", "50-100k", "100-200k", "200-400k", "from 400k"]
+
+
 def test_without_pixel_sizes_and_empty_scans_their_figures_are_left_out() -> None:
     plain = tuple(
         Score(f"c{n}", f"p{n}", 0.9, None, False, {"disease": "normal"}) for n in range(6)
@@ -82,6 +92,7 @@ def test_the_tables_read_as_they_should(evaluation: Evaluation) -> None:
     assert "| no gland visible, none drawn | 2 of 3 (66.7 %) | 20.8 to 93.9 % | 3 |" in lines
     assert "| refused | 2 | | 20 |" in lines
     assert "| goitre | 1 | 0 | too few |  |  |" in lines
+    assert any(line.startswith("| gland Dice, 5th percentile | 0.640 | ") for line in lines)
     assert any(line.startswith("| gland HD95, median | 2.7 mm | ") for line in lines)
     assert any(line.startswith("| normal | 14 | 0 | 0.932 | ") for line in lines)
 
