@@ -1,0 +1,188 @@
+"""The report's content: one measurement group for each view and each structure on it.
+
+A structure's group (PS3.16 TID 1410) points to its segment in the SEG and to the view that it was
+drawn on: together they name one outline. ReferencedSegmentNumber and ReferencedFrameNumber exclude
+one another in one reference (PS3.3 C.17.4.1), so the frame is given with the source image only.
+Numbers have no content of their own (method, site): OHIF passes over numbers that have.
+"""
+
+from __future__ import annotations
+
+from pydicom import Dataset
+from pydicom.sr.coding import Code as ConceptCode
+from pydicom.uid import SegmentationStorage
+
+from adjuvant.findings import Code, Findings, FrameMeasures, Segment
+from adjuvant.model import Model
+from adjuvant.results import provenance, uids
+from adjuvant.results import report_codes as words
+from adjuvant.results import report_items as items
+from adjuvant.scan import Scan
+from adjuvant.structures import StructureMeasures, measure_structures
+
+# Finding sites, by interpretation: the organ whose uptake is reported even where none is seen.
+ORGANS = {"thyroid": ConceptCode("69748006", "SCT", "Thyroid")}
+# A category that is a place of the body; what else lies in the organ is sited in the organ.
+ANATOMICAL_STRUCTURE = "91723000"
+
+
+def groups_of(scan: Scan, findings: Findings, model: Model) -> list[Dataset]:
+    """Every view and, after it, the structures that are seen on it."""
+    structures = measure_structures(scan, findings)
+    # The same in every group: written once, shared.
+    common = algorithm(model)
+    names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
+    segmentation = uids.result_uid(*names, "seg")
+    groups = []
+    for view in findings.measures:
+        on_view = [one for one in structures if one.frame_number == view.frame_number]
+        groups.append(_of_view(scan.header, findings.interpretation, common, view, on_view))
+        groups += [
+            _of_structure(scan.header, segmentation, common, findings, one) for one in on_view
+        ]
+    return groups
+
+
+def summary(
+    source: Dataset,
+    interpretation: str,
+    model: Model,
+    evaluation: tuple[ConceptCode, ConceptCode],
+    sentences: list[tuple[ConceptCode, str]],
+) -> Dataset:
+    """TID 1501, first in the report: the outcome, and every sentence that a reader must know."""
+    uid = uids.tracking_uid(source.SOPInstanceUID, f"{interpretation} {model.digest}")
+    cautions = (provenance.ADJUVANT_ONLY, provenance.warning(model))
+    comments = [(words.COMMENT, caution) for caution in cautions if caution]
+    return _group(
+        "1501",
+        [
+            *_tracking("Analysis", uid),
+            *_organ(interpretation),
+            *algorithm(model),
+            items.code(*evaluation),
+            items.image(words.SOURCE_OF_MEASUREMENT, _instance(source)),
+            *(items.text(name, sentence) for name, sentence in [*sentences, *comments]),
+        ],
+    )
+
+
+def algorithm(model: Model) -> list[Dataset]:
+    """TID 4019, equal to the algorithm of the SEG and to the processing equipment."""
+    said = (
+        (words.ALGORITHM_NAME, f"{provenance.MODEL_NAME} {model.name}"),
+        (words.ALGORITHM_VERSION, model.version),
+        (words.ALGORITHM_MANUFACTURER, provenance.MANUFACTURER),
+        (words.ALGORITHM_PARAMETERS, f"threshold={model.output.threshold:g}"),
+        (words.ALGORITHM_PARAMETERS, f"digest={model.digest}"),
+    )
+    family = (words.ALGORITHM_FAMILY, words.ARTIFICIAL_INTELLIGENCE)
+    return [
+        *(items.text(name, value, "HAS CONCEPT MOD") for name, value in said),
+        items.code(*family, "HAS CONCEPT MOD"),
+    ]
+
+
+def _of_view(
+    source: Dataset,
+    interpretation: str,
+    common: list[Dataset],
+    view: FrameMeasures,
+    structures: list[StructureMeasures],
+) -> Dataset:
+    """TID 1501: the view as a whole, and whether the organ is seen on it."""
+    label = f"Frame {view.frame_number}" + (f", {view.view}" if view.view else "")
+    uid = uids.tracking_uid(source.SOPInstanceUID, f"frame {view.frame_number}")
+    uptake = words.PRESENT if structures else words.NOT_VISUALIZED
+    return _group(
+        "1501",
+        [
+            *_tracking(label, uid),
+            *_organ(interpretation),
+            *common,
+            *_view_numbers(view, structures),
+            items.code(words.UPTAKE, uptake),
+            items.image(words.SOURCE_OF_MEASUREMENT, _instance(source), frame=view.frame_number),
+        ],
+    )
+
+
+def _view_numbers(view: FrameMeasures, structures: list[StructureMeasures]) -> list[Dataset]:
+    found = [items.number(words.TOTAL_COUNTS, view.total_counts, words.IN_COUNTS)]
+    background = view.background_counts_per_pixel
+    if background is not None:
+        found.append(items.number(words.BACKGROUND, background, words.COUNTS_PER_PIXEL))
+    shares = [one.share_of_lobes for one in structures if one.share_of_lobes is not None]
+    if len(shares) == 2:
+        asymmetry = 100 * abs(shares[0] - shares[1])
+        found.append(items.number(words.ASYMMETRY, asymmetry, words.PERCENT))
+    return found
+
+
+def _of_structure(
+    source: Dataset,
+    segmentation: str,
+    common: list[Dataset],
+    findings: Findings,
+    one: StructureMeasures,
+) -> Dataset:
+    """TID 1410: one segment on one view; the tracking UID is the one of the SEG."""
+    segment = findings.segments[one.segment_number - 1]
+    drawn = (SegmentationStorage, segmentation)
+    return _group(
+        "1410",
+        [
+            *_tracking(segment.label, uids.tracking_uid(segmentation, segment.label)),
+            items.code(words.FINDING_CATEGORY, _concept(segment.category)),
+            items.code(words.FINDING, _concept(segment.type)),
+            *_site(segment, findings.interpretation),
+            *common,
+            *_structure_numbers(one),
+            items.image(words.SEGMENTATION_FRAME, drawn, segment=one.segment_number),
+            items.image(words.SEGMENTED_IMAGE, _instance(source), frame=one.frame_number),
+        ],
+    )
+
+
+def _structure_numbers(one: StructureMeasures) -> list[Dataset]:
+    """What is measured of a structure; what is not is left out."""
+    share = None if one.share_of_lobes is None else 100 * one.share_of_lobes
+    measured = (
+        (words.AREA, one.area_cm2, words.SQUARE_CENTIMETRE),
+        (words.PIXELS, one.pixels, words.IN_PIXELS),
+        (words.COUNTS, one.counts, words.IN_COUNTS),
+        (words.MEAN_COUNTS, one.counts_per_pixel, words.COUNTS_PER_PIXEL),
+        (words.TO_BACKGROUND, one.to_background, words.RATIO),
+        (words.SHARE_OF_LOBES, share, words.PERCENT),
+    )
+    return [items.number(name, value, unit) for name, value, unit in measured if value is not None]
+
+
+def _group(template: str, content: list[Dataset]) -> Dataset:
+    return items.container(words.MEASUREMENT_GROUP, content, template)
+
+
+def _tracking(label: str, uid: str) -> list[Dataset]:
+    return [
+        items.text(words.TRACKING_IDENTIFIER, label, "HAS OBS CONTEXT"),
+        items.uid(words.TRACKING_UID, uid),
+    ]
+
+
+def _organ(interpretation: str) -> list[Dataset]:
+    organ = ORGANS.get(interpretation)
+    return [items.code(words.FINDING_SITE, organ, "HAS CONCEPT MOD")] if organ else []
+
+
+def _site(segment: Segment, interpretation: str) -> list[Dataset]:
+    if segment.category.value != ANATOMICAL_STRUCTURE:
+        return _organ(interpretation)
+    return [items.code(words.FINDING_SITE, _concept(segment.type), "HAS CONCEPT MOD")]
+
+
+def _concept(code: Code) -> ConceptCode:
+    return ConceptCode(code.value, code.scheme, items.plain(code.meaning))
+
+
+def _instance(source: Dataset) -> tuple[str, str]:
+    return source.SOPClassUID, source.SOPInstanceUID
