@@ -80,7 +80,7 @@ def _build(header: Dataset, interpretation: str, model: Model, groups: list[Data
     result.SOPInstanceUID = uids.result_uid(*names, "report")
     result.SeriesInstanceUID = uids.series_uid(*names, "report")
     result.SeriesNumber = provenance.series_number(header, "report")
-    result.SeriesDescription = provenance.series_description(interpretation, model)
+    result.SeriesDescription = provenance.series_description(f"{interpretation} report", model)
     result.Modality = "SR"
     result.InstanceNumber = 1
     result.VerificationFlag, result.PreliminaryFlag = "UNVERIFIED", "PRELIMINARY"

@@ -30,7 +30,7 @@ def groups_of(scan: Scan, findings: Findings, model: Model) -> list[Dataset]:
     """Every view and, after it, the structures that are seen on it."""
     structures = measure_structures(scan, findings)
     # The same in every group: written once, shared.
-    common = algorithm(model)
+    common = algorithm_name(model)
     names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
     segmentation = uids.result_uid(*names, "seg")
     groups = []
@@ -68,18 +68,26 @@ def summary(
 
 
 def algorithm(model: Model) -> list[Dataset]:
-    """TID 4019, equal to the algorithm of the SEG and to the processing equipment."""
+    """TID 4019 in full, equal to the algorithm of the SEG and to the processing equipment."""
     said = (
-        (words.ALGORITHM_NAME, f"{provenance.MODEL_NAME} {model.name}"),
-        (words.ALGORITHM_VERSION, model.version),
         (words.ALGORITHM_MANUFACTURER, provenance.MANUFACTURER),
         (words.ALGORITHM_PARAMETERS, f"threshold={model.output.threshold:g}"),
         (words.ALGORITHM_PARAMETERS, f"digest={model.digest}"),
     )
     family = (words.ALGORITHM_FAMILY, words.ARTIFICIAL_INTELLIGENCE)
     return [
+        *algorithm_name(model),
         *(items.text(name, value, "HAS CONCEPT MOD") for name, value in said),
         items.code(*family, "HAS CONCEPT MOD"),
+    ]
+
+
+def algorithm_name(model: Model) -> list[Dataset]:
+    """The mandatory part of TID 4019, for every group: the rest is in the first one."""
+    name = f"{provenance.MODEL_NAME} {model.name}"
+    return [
+        items.text(words.ALGORITHM_NAME, name, "HAS CONCEPT MOD"),
+        items.text(words.ALGORITHM_VERSION, model.version, "HAS CONCEPT MOD"),
     ]
 
 
