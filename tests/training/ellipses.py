@@ -21,7 +21,7 @@ RECIPE = Recipe.model_validate(
         "model": "thyroid",
         "images_per_epoch": 32,
         "minimum_area_pixels": 3,
-        "network": {"filters": 4, "depth": 2},
+        "network": {"filters": 4, "depth": 1},
         "preprocessing": {"size": SIDE},
         "augmentation": {"probability": 0.3},
         "stages": [

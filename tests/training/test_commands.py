@@ -25,7 +25,7 @@ minimum_area_pixels = 3
 split = 0.5
 [network]
 filters = 2
-depth = 2
+depth = 1
 [preprocessing]
 size = 32
 [[stages]]

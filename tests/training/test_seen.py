@@ -47,14 +47,9 @@ def released(about: dict[str, object]) -> Model:
     )
 
 
-@pytest.mark.parametrize("seed", [0, 20261120])
-def test_a_simulated_patient_carries_the_seed(seed: int) -> None:
-    assert seed_of(simulate_case(seed, 3).patient_id) == seed
-
-
 def test_other_seeds_are_other_patients_in_name_and_in_body() -> None:
-    one, other = ({simulate_case(seed, n).patient_id for n in (0, 5)} for seed in (1, 2))
-    assert not one & other
+    for seed in (0, 20261120):
+        assert seed_of(simulate_case(seed, 0).patient_id) == seed
     bodies = [draw_patient(np.random.default_rng([seed, 1, 0])) for seed in (1, 2, 3, 11)]
     assert len({patient.gland.parts[0].semi_axes for patient in bodies}) == 4
 
