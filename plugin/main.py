@@ -41,8 +41,19 @@ class Plugin:
         orthanc.RegisterRestCallback("/adjuvant", self.on_rest)
         orthanc.RegisterRestCallback("/adjuvant/(.*)", self.on_rest)
         orthanc.RegisterOnChangeCallback(self.on_change)
+        self.extend_explorer()
         if self.desk is not None:
             orthanc.RegisterOnStoredInstanceCallback(self.on_stored_instance)
+
+    def extend_explorer(self):
+        """Show us on Orthanc Explorer's pages, where this Orthanc has them."""
+        try:
+            from adjuvant.explorer import explorer_script
+
+            if hasattr(orthanc, "ExtendOrthancExplorer"):
+                orthanc.ExtendOrthancExplorer(explorer_script())
+        except Exception as fault:
+            _error(f"Orthanc Explorer is not extended: {type(fault).__name__}: {fault}")
 
     def on_stored_instance(self, dicom, instance):
         """Drop the identifier. An exception would be lost, and a slow answer blocks all senders;
@@ -85,17 +96,19 @@ class Plugin:
             self.log.error(f"off: {reason}")
 
     def on_rest(self, output, uri, **request):
-        """GET /adjuvant/..."""
+        """/adjuvant/...: in one of Orthanc's HTTP threads, several at the same time."""
         try:
-            groups = request.get("groups") or ("",)
-            _reply(output, *self.answer(request["method"], groups[0], request.get("get") or {}))
+            _reply(output, *self.answer(request))
         except Exception as fault:
             _reply(output, 500, {"error": "Internal error", "details": type(fault).__name__})
 
-    def answer(self, method, path, query):
-        """HTTP status and document."""
+    def answer(self, request):
+        """HTTP status and document; after that, where it is known, the method that is allowed."""
+        path = (request.get("groups") or ("",))[0]
         if self.desk is not None:
-            return self.api.answer(self.api.Request(method, path, query), self.desk)
+            query, body = request.get("get") or {}, request.get("body") or b""
+            asked = self.api.Request(request["method"], path, query, body)
+            return self.api.answer(asked, self.desk)
         if path == "status":
             return 200, {"state": "off", "reason": self.broken}
         return 503, {"error": "Adjuvant is off", "details": self.broken}
@@ -121,13 +134,13 @@ def _add_virtual_environment(configuration):
     sys.path.insert(min(places, default=len(sys.path)), str(packages))
 
 
-def _reply(output, status, document):
+def _reply(output, status, document, allow="GET"):
     body = json.dumps(document)
     if status == 200:
         output.AnswerBuffer(body, "application/json")
         return
     if status == 405:  # SendHttpStatus refuses this one, and Orthanc drops the connection
-        output.SendMethodNotAllowed("GET")
+        output.SendMethodNotAllowed(allow)
         return
     output.SetHttpHeader("Content-Type", "application/json")
     output.SendHttpStatus(status, body, len(body))

@@ -31,8 +31,19 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "typer": ("__main__.py", "batch.py"),
 }
 # Importable before Orthanc has started, when nothing but the standard library may be needed.
-LIGHT = ("api.py", "errors.py", "health.py", "inbox.py", "ledger.py")
-ENGINE = ("archive", "delivery", "inbox", "intake", "ledger", "reader", "service", "worker")
+LIGHT = ("api.py", "errors.py", "explorer.py", "health.py", "inbox.py", "job.py", "ledger.py")
+ENGINE = (
+    "archive",
+    "delivery",
+    "demand",
+    "inbox",
+    "intake",
+    "job",
+    "ledger",
+    "reader",
+    "service",
+    "worker",
+)
 # What is pure may be used by training and by the command line, without any archive.
 PURE = (
     "acquisition.py",

@@ -7,6 +7,7 @@ Orthanc's, whose holder may be waiting for the interpreter in OnStoredInstance. 
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from urllib3.util import Retry
 
 from adjuvant.errors import ArchiveFault, Refusal
 
-TIMEOUT_S = (2.0, 30.0)
+TIMEOUT_S = (2.0, 30.0)  # to connect, and between two bytes
 CHUNK = 1 << 20
 # Under load Orthanc's HTTP server drops a connection now and then (tried: 1 in 600 on 1.10.1).
 # Whatever we ask may be asked twice: a result that is stored again is "AlreadyStored".
@@ -91,8 +92,14 @@ class Archive:
     Every method raises ArchiveFault where Orthanc answers with an error or not at all.
     """
 
-    def __init__(self, where: Connection, maximum_bytes: int) -> None:
-        self._url = where.url
+    def __init__(
+        self,
+        where: Connection,
+        maximum_bytes: int,
+        timeout_s: tuple[float, float] = TIMEOUT_S,
+    ) -> None:
+        self._where = where
+        self._timeout_s = timeout_s
         self._maximum_bytes = maximum_bytes
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment does not lead to ourselves
@@ -103,6 +110,10 @@ class Archive:
             self._session.mount("https://", _Pinned(fingerprint(where.certificate)))
         if where.client_certificate is not None:
             self._session.cert = str(where.client_certificate)
+
+    def another(self, timeout_s: tuple[float, float]) -> Archive:
+        """A second session with the same Orthanc, for another thread."""
+        return Archive(self._where, self._maximum_bytes, timeout_s)
 
     def close(self) -> None:
         """Close the connections."""
@@ -143,6 +154,19 @@ class Archive:
             if answer.status_code != 404:
                 self._require(answer, "/instances/…")
             return answer.status_code != 404
+
+    def held(self, level: str, resource: str) -> dict[str, str | None] | None:
+        """Every instance of a resource and its SOP Class UID where Orthanc knows it.
+
+        `level` is instances, series or studies; None where there is no such resource.
+        """
+        with self._answer("GET", f"/{level}/{resource}") as answer:
+            if answer.status_code == 404:
+                return None
+            self._require(answer, f"/{level}/…")
+        asked = {"Resources": [resource], "Level": "Instance", "Metadata": True, "Short": True}
+        found = self._json("POST", "/tools/bulk-content", data=json.dumps(asked).encode())
+        return {one["ID"]: one["Metadata"].get("SopClassUid") for one in found}
 
     def parents(self, instance: str) -> Parents:
         """Patient and study of an instance; raises Refusal where it was deleted meanwhile."""
@@ -199,7 +223,7 @@ class Archive:
     ) -> Iterator[requests.Response]:
         try:
             with self._session.request(
-                method, self._url + path, data=data, stream=stream, timeout=TIMEOUT_S
+                method, self._where.url + path, data=data, stream=stream, timeout=self._timeout_s
             ) as answer:
                 yield answer
         except requests.RequestException as fault:

@@ -12,7 +12,7 @@
     refused: 'not analysed',
     failed: 'failed'
   };
-  var KINDS = { seg: 'Segmentation', capture: 'Fused picture', report: 'Report' };
+  var KINDS = { SEG: 'Segmentation', SC: 'Fused picture', SR: 'Report' };
   var REFRESH_MS = 1000;
   var SHOWN_JOBS = 20;
 

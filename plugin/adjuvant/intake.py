@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from adjuvant.archive import Archive
 from adjuvant.inbox import READABLE_SOP_CLASSES, Inbox, Sweep
-from adjuvant.ledger import Job, Ledger
+from adjuvant.job import Job, Task
+from adjuvant.ledger import Ledger
 from adjuvant.reader import Reader
 
 
@@ -30,7 +31,7 @@ class Intake:
         """Queue what the callback dropped, then one page of the change log if a walk is due."""
         for instance in self.inbox.take():
             for reader in readers:
-                self._arrived(reader, instance)
+                queue(reader.task(instance), self.ledger, self.archive)
         if time.monotonic() >= self.due:
             self._page(readers)
 
@@ -42,19 +43,6 @@ class Intake:
             self._sweep.finish()
             self.due = time.monotonic() + self.sweep_s
 
-    def _arrived(self, reader: Reader, instance: str) -> None:
-        task = reader.task(instance)
-        job = self.ledger.find(task)
-        if job is None:
-            self.ledger.add([task])
-        elif job.state in ("refused", "failed") or not self._results_stand(job):
-            # It was sent again: perhaps deleted before, perhaps whole this time.
-            self.ledger.reopen(job)
-
-    def _results_stand(self, job: Job) -> bool:
-        results = job.results if job.state == "done" else []
-        return all(self.archive.holds(result["instance"]) for result in results)
-
     def _is_readable(self, instance: str) -> bool:
         if self.inbox.settled(instance):
             return False
@@ -62,3 +50,22 @@ class Intake:
         if not readable:
             self.inbox.settle(instance)
         return readable
+
+
+def queue(task: Task, ledger: Ledger, archive: Archive) -> bool:
+    """Queue what was sent again or asked for: perhaps it was deleted before, perhaps it is whole
+    this time. What waits, runs, or is done with results that still stand, stays as it is: False.
+    """
+    job = ledger.find(task)
+    if job is None:
+        ledger.add([task])
+        return True
+    if job.state in ("refused", "failed") or not _results_stand(job, archive):
+        ledger.reopen(job)
+        return True
+    return False
+
+
+def _results_stand(job: Job, archive: Archive) -> bool:
+    results = job.results if job.state == "done" else []
+    return all(archive.holds(result["instance"]) for result in results)

@@ -12,13 +12,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adjuvant.errors import Fault
+from adjuvant.job import STATES, End, Filter, Job, Task
 
-STATES = ("queued", "running", "done", "refused", "failed")
 LONGEST_DELAY_S = 3600.0
 
 SCHEMA = """
@@ -43,46 +42,6 @@ class LedgerFault(Fault):
 
 class LedgerCorrupt(LedgerFault):
     """The file is not a database any more."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one job is about. `model` is `name version`, `model_digest` its SHA-256."""
-
-    instance: str
-    interpretation: str
-    model: str
-    model_digest: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """One row. Times are seconds since 1970; the last three are as REST shows them."""
-
-    id: int
-    task: Task
-    state: str
-    code: str | None
-    reason: str | None
-    attempts: int
-    created: float
-    started: float | None
-    finished: float | None
-    steps_ms: dict[str, float]
-    results: list[dict[str, str]]
-    summary: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class End:
-    """How a job ended: `state` is done, refused or failed."""
-
-    state: str
-    code: str | None = None
-    reason: str | None = None
-    steps_ms: dict[str, float] = field(default_factory=dict)
-    results: list[dict[str, str]] = field(default_factory=list)
-    summary: dict[str, Any] = field(default_factory=dict)
 
 
 class Ledger:
@@ -178,7 +137,7 @@ class Ledger:
             )
 
     def reopen(self, job: Job) -> None:
-        """Queue a job that had ended, with all its attempts again: its source came once more."""
+        """Queue a job that had ended, with all its attempts again: sent or asked for once more."""
         with self._writing() as database:
             database.execute(
                 "UPDATE jobs SET state='queued', code=NULL, reason=NULL, attempts=0, due=? "
@@ -201,15 +160,23 @@ class Ledger:
         due = self._read("SELECT MIN(due) AS due FROM jobs WHERE state='queued'")[0]["due"]
         return None if due is None else float(due)
 
-    def jobs(self, state: str | None, limit: int, offset: int) -> tuple[list[Job], int]:
+    def jobs(self, which: Filter, limit: int, offset: int) -> tuple[list[Job], int]:
         """One page, newest first, and how many there are in all."""
-        where = "WHERE ?1 IS NULL OR state=?1"
+        where, values = _where(which)
         rows = self._read(
-            f"SELECT * FROM jobs {where} ORDER BY id DESC LIMIT ?2 OFFSET ?3",
-            (state, limit, offset),
+            f"SELECT * FROM jobs WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?",
+            (*values, limit, offset),
         )
-        total = self._read(f"SELECT COUNT(*) AS total FROM jobs {where}", (state,))[0]["total"]
-        return [_job(row) for row in rows], int(total)
+        total = self._read(f"SELECT COUNT(*) AS total FROM jobs WHERE {where}", values)
+        return [_job(row) for row in rows], int(total[0]["total"])
+
+    def hurry(self, instances: tuple[str, ...]) -> None:
+        """Somebody waits for these: what is put off until later is due now."""
+        where, values = _where(Filter("queued", instances))
+        with self._writing() as database:
+            database.execute(
+                f"UPDATE jobs SET due=MIN(due, ?) WHERE {where}", (time.time(), *values)
+            )
 
     def job(self, number: int) -> Job | None:
         """The job with this id."""
@@ -240,6 +207,18 @@ class Ledger:
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
+
+
+def _where(which: Filter) -> tuple[str, tuple[str, ...]]:
+    """The condition in SQL with the values of its parameters."""
+    conditions, values = ["1"], []
+    if which.state is not None:
+        conditions.append("state=?")
+        values.append(which.state)
+    if which.instances is not None:  # one parameter, however many there are
+        conditions.append("instance IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(which.instances))
+    return " AND ".join(conditions), tuple(values)
 
 
 def _prepare(database: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from adjuvant.config import ConfigFault
 from adjuvant.health import ModelInUse
 from adjuvant.interpretations import Interpretation
-from adjuvant.ledger import Task
+from adjuvant.job import Task
 from adjuvant.model import Model, read_model
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from adjuvant.api import Desk
 from adjuvant.archive import Archive, connection
 from adjuvant.config import ConfigFault, Settings, locate, read_settings
+from adjuvant.demand import Demand
 from adjuvant.errors import ArchiveFault
 from adjuvant.health import Log
 from adjuvant.image import Limits
@@ -108,10 +109,12 @@ class Service:
             self._desk.health.settle("ledger")
             health = self._desk.health
             around = Surroundings(archive, ledger, self._desk.inbox, health, self._log)
+            worker = Worker(around, plan, self._stop)
+            self._desk.demand = Demand(around, worker.readers)
             try:
-                Worker(around, plan, self._stop).run()
+                worker.run()
             finally:
-                self._desk.ledger = None
+                self._desk.demand = self._desk.ledger = None
 
     def _begin(self, ledger: Ledger, settings: Settings, archive: Archive) -> None:
         """Queue what was cut short; at the very first start, decide where the log begins."""

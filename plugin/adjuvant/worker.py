@@ -22,7 +22,8 @@ from adjuvant.health import Health, Log
 from adjuvant.image import Limits, read_header
 from adjuvant.inbox import Inbox
 from adjuvant.intake import Intake
-from adjuvant.ledger import End, Job, Ledger, LedgerCorrupt
+from adjuvant.job import End, Job
+from adjuvant.ledger import Ledger, LedgerCorrupt
 from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Reader
 from adjuvant.results.provenance import is_own
@@ -85,6 +86,10 @@ class Worker:
                 raise
             except Exception as fault:
                 self._stumbled(fault)
+
+    def readers(self) -> tuple[Reader, ...]:
+        """Who reads scans: empty as long as no model could be read. Safe from any thread."""
+        return tuple(self._readers.values())
 
     def _step(self) -> float:
         """Do one thing; the seconds for which there is nothing to do."""

@@ -21,6 +21,7 @@ from typing import Any
 import pydicom
 
 TOKEN = "Bearer secret-token"
+NM = "1.2.840.10008.5.1.4.1.1.20"
 
 
 @dataclass
@@ -30,11 +31,16 @@ class SmallOrthanc:
     url: str = ""
     instances: dict[str, bytes] = field(default_factory=dict)
     parents: dict[str, tuple[str, str]] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
     stores: int = 0
     broken: set[str] = field(default_factory=set)
     store_status: str = "Success"
     file_under: tuple[str, str] = ("patient", "study")
     requests: list[str] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def put(self, name: str, data: bytes) -> None:
         """An instance that is there already."""
@@ -44,6 +50,7 @@ class SmallOrthanc:
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Status and body."""
         self.requests.append(f"{method} {path}")
+        self.gate.wait(20)
         if any(word in path for word in self.broken):
             return 500, b"{}"
         name, *rest = path.strip("/").split("/")
@@ -55,6 +62,10 @@ class SmallOrthanc:
             return 200, json.dumps(self._store(body)).encode()
         if name.startswith("changes?"):
             return 200, json.dumps(self._changes()).encode()
+        if path == "/tools/bulk-content":
+            return 200, json.dumps(self._bulk(json.loads(body)["Resources"][0])).encode()
+        if name == "studies" and any(rest == [study] for _, study in self.parents.values()):
+            return 200, b"{}"
         if name == "instances" and rest[0] in self.instances:
             return 200, self._instance(method, rest)
         return 404, b"{}"
@@ -67,9 +78,15 @@ class SmallOrthanc:
         if what == "file":
             return self.instances[instance]
         if what == "SopClassUid":
-            return b"1.2.840.10008.5.1.4.1.1.20"
+            return self.classes.get(instance, NM).encode()
         patient, study = self.parents[instance]
         return json.dumps({"ID": study, "ParentPatient": patient, "ParentSeries": "s"}).encode()
+
+    def _bulk(self, resource: str) -> list[dict[str, Any]]:
+        """The instance, or those of the study, with their metadata."""
+        found = [one for one in self.instances if resource in (one, self.parents[one][1])]
+        classes = ({"SopClassUid": self.classes.get(one, NM)} for one in found)
+        return [{"ID": one, "Metadata": held} for one, held in zip(found, classes, strict=True)]
 
     def _lookup(self, uid: str) -> list[dict[str, str]]:
         found = [name for name, data in self.instances.items() if uid.encode() in data]

@@ -6,13 +6,22 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adjuvant.api import ROUTES, Desk, Request, answer
-from adjuvant.health import Health, ModelInUse
+from adjuvant.api import LEVELS, MAXIMUM_BODY, ROUTES, Desk, Request, answer
+from adjuvant.archive import Archive, Connection
+from adjuvant.demand import Demand
+from adjuvant.health import Health, Log, ModelInUse
 from adjuvant.inbox import Inbox
-from adjuvant.ledger import End, Ledger, Task
+from adjuvant.job import End, Task
+from adjuvant.ledger import Ledger
+from adjuvant.worker import Surroundings
+from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
+from tests.adjuvant.test_demand import READER
+
+SCAN, STUDY, UNKNOWN = ("-".join(5 * [8 * digit]) for digit in "a5f")
 
 
 @pytest.fixture
@@ -31,7 +40,7 @@ def fill(ledger: Ledger) -> None:
 
 
 def get(desk: Desk, path: str, **query: str) -> tuple[int, dict[str, object]]:
-    status, document = answer(Request("GET", path, query), desk)
+    status, document, _ = answer(Request("GET", path, query), desk)
     json.dumps(document)
     return status, document
 
@@ -121,12 +130,133 @@ def test_a_wrong_parameter_is_400(desk: Desk, query: dict[str, str], details: st
     assert str(document["details"]).startswith(details)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-@pytest.mark.parametrize(("name", "rest"), list(ROUTES))
-def test_no_route_can_be_written_to(desk: Desk, method: str, name: str, rest: int) -> None:
-    path = "/".join([name, *["1"] * rest])
-    status, document = answer(Request(method, path), desk)
-    assert (status, document["error"]) == (405, "Method not allowed")
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("pattern", ROUTES)
+def test_a_route_answers_to_its_own_method_only(desk: Desk, pattern: str, method: str) -> None:
+    path, own = pattern.replace("{id}", UNKNOWN), ROUTES[pattern].method
+    status, document, allow = answer(Request(method, path), desk)
+    assert allow == own
+    assert (status == 405) == (method != own)
+    if status == 405:
+        assert document["details"] == f"This route answers to {own} only"
+
+
+@pytest.mark.parametrize("pattern", ROUTES)
+def test_no_route_knows_other_parameters(desk: Desk, pattern: str) -> None:
+    path = pattern.replace("{id}", UNKNOWN)
+    request = Request(ROUTES[pattern].method, path, {"colour": "red"})
+    status, document, _ = answer(request, desk)
+    assert (status, document["details"]) == (400, "unknown parameter 'colour'")
+
+
+@pytest.fixture
+def asked(desk: Desk) -> Iterator[tuple[Desk, SmallOrthanc]]:
+    """A desk at which one can ask for SCAN and for the study that it is in."""
+    assert desk.ledger is not None
+    with small_orthanc() as orthanc:
+        orthanc.put(SCAN, b"")
+        orthanc.parents[SCAN] = ("patient", STUDY)
+        archive = Archive(Connection(orthanc.url, TOKEN), 1 << 20)
+        log = Log(print, print, print)
+        around = Surroundings(archive, desk.ledger, desk.inbox, desk.health, log)
+        desk.demand = Demand(around, lambda: (READER,))
+        yield desk, orthanc
+        archive.close()
+
+
+def post(desk: Desk, path: str, body: bytes = b"{}") -> tuple[int, dict[str, Any]]:
+    status, document, _ = answer(Request("POST", path, {}, body), desk)
+    json.dumps(document)
+    return status, document
+
+
+@pytest.mark.parametrize("path", [f"instances/{SCAN}", f"studies/{STUDY}"])
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_an_analysis_is_asked_for_and_its_job_is_shown(
+    asked: tuple[Desk, SmallOrthanc], path: str, body: bytes
+) -> None:
+    desk, _ = asked
+    assert get(desk, f"{path}/jobs") == (200, {"jobs": [], "total": 0})
+    status, document = post(desk, f"{path}/analyze", body)
+    assert (status, document["queued"], document["total"]) == (200, 1, 1)
+    assert (document["jobs"][0]["instance"], document["jobs"][0]["state"]) == (SCAN, "queued")
+    assert post(desk, f"{path}/analyze", body)[1] == {**document, "queued": 0}
+    assert get(desk, f"{path}/jobs")[1]["jobs"] == document["jobs"]
+    assert get(desk, f"{path}/jobs", limit="0")[1] == {"jobs": [], "total": 1}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("what", ["jobs", "analyze"])
+def test_a_resource_that_orthanc_does_not_have_is_404(
+    asked: tuple[Desk, SmallOrthanc], level: str, what: str
+) -> None:
+    path = f"{level}/{UNKNOWN}/{what}"
+    status, document = get(asked[0], path) if what == "jobs" else post(asked[0], path)
+    assert (status, document["error"]) == (404, "Not found")
+    assert document["details"] == f"Orthanc has no {UNKNOWN} among its {level}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["1", SCAN.upper(), f"{SCAN}-00000000", SCAN[:-1], f"{SCAN}\n", "..", "'; DROP TABLE jobs; --"],
+)
+def test_an_identifier_of_another_form_is_400_and_never_reaches_orthanc(
+    asked: tuple[Desk, SmallOrthanc], name: str
+) -> None:
+    desk, orthanc = asked
+    for status, document in (
+        get(desk, f"studies/{name}/jobs"),
+        post(desk, f"studies/{name}/analyze"),
+    ):
+        assert status == 400
+        assert str(document["details"]).startswith("an identifier of Orthanc is five times eight")
+    assert orthanc.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "details"),
+    [
+        (b"{", 400, "the body has to be empty or a JSON object"),
+        (b"[]", 400, "the body has to be empty or a JSON object"),
+        (b"\xff", 400, "the body has to be empty or a JSON object"),
+        (b"[" * 60_000, 400, "the body has to be empty or a JSON object"),
+        (b'{"Priority": 3}', 400, "unknown key 'Priority' in the body"),
+        (b" " * (MAXIMUM_BODY + 1), 413, "At most 65536 bytes are read"),
+    ],
+)
+def test_a_body_that_makes_no_sense_changes_nothing(
+    asked: tuple[Desk, SmallOrthanc], body: bytes, status: int, details: str
+) -> None:
+    desk, _ = asked
+    answered, document = post(desk, f"instances/{SCAN}/analyze", body)
+    assert (answered, document["details"]) == (status, details)
+    assert get(desk, "jobs")[1]["total"] == 0
+
+
+def test_what_cannot_be_a_scan_is_422(asked: tuple[Desk, SmallOrthanc]) -> None:
+    desk, orthanc = asked
+    orthanc.classes[SCAN] = "1.2.840.10008.5.1.4.1.1.2"
+    status, document = post(desk, f"studies/{STUDY}/analyze")
+    assert (status, document["error"]) == (422, "Nothing to analyze")
+    assert document["details"] == "None of 1 instances can be a scan: NM or Secondary Capture"
+
+
+def test_an_orthanc_in_trouble_is_503(asked: tuple[Desk, SmallOrthanc]) -> None:
+    desk, orthanc = asked
+    orthanc.broken.add("studies")
+    status, document = post(desk, f"studies/{STUDY}/analyze")
+    assert (status, document["error"]) == (503, "Not possible now")
+    assert document["details"] == "Orthanc answered 500 to /studies/…"
+
+
+@pytest.mark.parametrize("what", ["jobs", "analyze"])
+def test_while_adjuvant_is_off_nothing_is_asked_for(what: str) -> None:
+    desk = Desk(Health("0.1.0"), Inbox())
+    desk.health.become("off", "Adjuvant.Enabled is false")
+    path = f"series/{UNKNOWN}/{what}"
+    status, document = get(desk, path) if what == "jobs" else post(desk, path)
+    assert status == 503
+    assert document == {"error": "Adjuvant is off", "details": "Adjuvant.Enabled is false"}
 
 
 def test_without_a_ledger_jobs_are_503_with_the_reason() -> None:

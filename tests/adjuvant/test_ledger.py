@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adjuvant.ledger import End, Job, Ledger, LedgerCorrupt, LedgerFault, Task, set_aside
+from adjuvant.job import End, Filter, Job, Task
+from adjuvant.ledger import Ledger, LedgerCorrupt, LedgerFault, set_aside
 
 
 @pytest.fixture
@@ -148,9 +149,9 @@ def test_a_dropped_job_is_gone(ledger: Ledger) -> None:
 
 def test_pages_show_the_newest_first_and_the_total(ledger: Ledger) -> None:
     ledger.add([task(name) for name in "abcde"])
-    jobs, total = ledger.jobs(None, limit=2, offset=1)
+    jobs, total = ledger.jobs(Filter(), limit=2, offset=1)
     assert ([job.task.instance for job in jobs], total) == (["d", "c"], 5)
-    assert ledger.jobs("done", limit=2, offset=0) == ([], 0)
+    assert ledger.jobs(Filter("done"), limit=2, offset=0) == ([], 0)
 
 
 def test_a_note_survives_closing(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from adjuvant.health import Health, Log
 from adjuvant.image import Limits
 from adjuvant.inbox import Inbox
 from adjuvant.interpretations import INTERPRETATIONS
-from adjuvant.ledger import End, Job, Ledger, Task
+from adjuvant.job import End, Job, Task
+from adjuvant.ledger import Ledger
 from adjuvant.model import Model
 from adjuvant.network import Network
 from adjuvant.reader import Reader
