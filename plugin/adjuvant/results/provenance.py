@@ -18,6 +18,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import DA, TM
 
 from adjuvant import __version__
+from adjuvant.header import items, text
 from adjuvant.model import Model
 from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
 
@@ -46,19 +47,20 @@ EQUIPMENT = (
 def is_own(header: Dataset) -> bool:
     """True where `header` is a result of this software, whatever its version.
 
-    Looks at the general equipment and at the Processing Equipment among the contributors.
+    Looks at the general equipment and at the Processing Equipment among the contributors; what
+    cannot be read there is not of ours.
     """
-    if header.get("Manufacturer") == MANUFACTURER:
+    if text(header, "Manufacturer") == MANUFACTURER:
         return True
     return any(
-        item.get("Manufacturer") == MANUFACTURER and _purpose(item) == PROCESSING_EQUIPMENT[:2]
-        for item in header.get("ContributingEquipmentSequence") or ()
+        text(item, "Manufacturer") == MANUFACTURER and _purpose(item) == PROCESSING_EQUIPMENT[:2]
+        for item in items(header, "ContributingEquipmentSequence")
     )
 
 
 def _purpose(item: Dataset) -> tuple[str, str] | None:
-    for code in item.get("PurposeOfReferenceCodeSequence") or ():
-        return (code.get("CodeValue", ""), code.get("CodingSchemeDesignator", ""))
+    for code in items(item, "PurposeOfReferenceCodeSequence"):
+        return (text(code, "CodeValue"), text(code, "CodingSchemeDesignator"))
     return None
 
 
