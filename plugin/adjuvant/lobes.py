@@ -9,6 +9,9 @@ waist counts.
 Where no waist is deep enough, nothing is claimed: there may be one lobe, or two that have grown
 into one another. Columns about the waist that are lower than `ISTHMUS_HEIGHT` of the lower peak,
 and touch both lobes, are the isthmus and belong to neither.
+
+A pyramidal lobe is not told apart: what of it does not lie over the waist counts with the lobe on
+its side of the cut.
 """
 
 from __future__ import annotations
