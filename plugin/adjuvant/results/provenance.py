@@ -18,7 +18,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import DA, TM
 
 from adjuvant import __version__
-from adjuvant.header import items, text
+from adjuvant.header import items, text, whole_number
 from adjuvant.model import Model
 from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
 
@@ -96,13 +96,13 @@ def processing_equipment(model: Model) -> Dataset:
 
 def _acquisition(source: Dataset) -> list[Dataset]:
     """The camera that made the scan, where its header names a manufacturer."""
-    if not source.get("Manufacturer"):
+    if not text(source, "Manufacturer"):
         return []
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [code_item(*ACQUISITION_EQUIPMENT)]
     for keyword in EQUIPMENT:
-        if source.get(keyword):
-            setattr(item, keyword, source.get(keyword))
+        if found := text(source, keyword):  # whatever its VR there
+            setattr(item, keyword, found)
     return [item]
 
 
@@ -122,10 +122,7 @@ def series_description(text: str, model: Model) -> str:
 
 def series_number(source: Dataset, kind: Kind) -> int:
     """191, 192, 193 for the SEG, SC and SR of series 1: behind the scan, and beside one another."""
-    try:
-        own = int(source.get("SeriesNumber") or 0)
-    except (ValueError, TypeError, OverflowError):
-        own = 0
+    own = whole_number(source, "SeriesNumber") or 0
     base = own if 0 <= own < 1_000_000 else 0
     return 100 * base + 91 + KINDS.index(kind)
 
@@ -135,7 +132,7 @@ def set_moment(result: Dataset, source: Dataset) -> None:
     result.pop("InstanceCreationDate", None)
     result.pop("InstanceCreationTime", None)
     for name in ("Content", "Acquisition", "Series", "Study"):
-        date, time = str(source.get(f"{name}Date", "")), str(source.get(f"{name}Time", ""))
+        date, time = text(source, f"{name}Date"), text(source, f"{name}Time")
         if re.fullmatch(r"\d{8}", date):
             timed = re.fullmatch(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?", time)
             result.ContentDate, result.ContentTime = date, time if timed else "000000"
