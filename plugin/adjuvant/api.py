@@ -92,6 +92,9 @@ def answer(request: Request, desk: Desk) -> Answer:
 
 def _status(request: Request, desk: Desk) -> dict[str, Any]:
     board = desk.health.snapshot()
+    # What arrived and is not in the ledger yet, asked before the ledger: nothing is ever between.
+    # While we are off nothing waits for us.
+    waiting = 0 if board["state"] == "off" else len(desk.inbox)
     try:
         queue: dict[str, int] | None = desk.ledger.counts() if desk.ledger else None
     except LedgerFault as fault:
@@ -101,8 +104,6 @@ def _status(request: Request, desk: Desk) -> dict[str, Any]:
     if counts["failed"]:
         what = f"{counts['failed']} jobs failed for good: see /adjuvant/jobs?state=failed"
         board["alarms"].append({"since": None, "what": what})
-    # What arrived and is not in the ledger yet; while we are off nothing waits for us.
-    waiting = 0 if board["state"] == "off" else len(desk.inbox)
     return {**board, "queue": {**counts, "queued": counts["queued"] + waiting}}
 
 

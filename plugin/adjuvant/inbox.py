@@ -36,13 +36,16 @@ class Inbox:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._waiting: deque[str] = deque(maxlen=capacity)  # when full, the oldest falls out
+        self._in_hand: dict[str, None] = {}
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._capacity = capacity
         self._bell = threading.Condition()
         self._rung = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """How many wait, those in hand included."""
+        with self._bell:
+            return len(self._in_hand) + len(self._waiting)
 
     def offer(self, instance: str, sop_class: str | None) -> None:
         """An instance was stored; `sop_class` where it is known already."""
@@ -65,12 +68,22 @@ class Inbox:
             return instance in self._settled
 
     def take(self) -> list[str]:
-        """Everything that waits, oldest first, each once, without what is settled."""
+        """Everything that waits, oldest first, each once, without what is settled.
+
+        It is in hand until `put_away`: what is not put away is taken once more.
+        """
         with self._bell:
-            taken = [one for one in dict.fromkeys(self._waiting) if one not in self._settled]
+            taken = self._in_hand | dict.fromkeys(self._waiting)
+            left = [one for one in taken if one not in self._settled]
+            self._in_hand = dict.fromkeys(left[-self._capacity :])
             self._waiting.clear()
             self._rung = False
-            return taken
+            return list(self._in_hand)
+
+    def put_away(self, instance: str) -> None:
+        """What was taken is in the ledger now."""
+        with self._bell:
+            self._in_hand.pop(instance, None)
 
     def wake(self) -> None:
         """End a `wait` at once."""

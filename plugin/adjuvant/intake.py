@@ -32,6 +32,7 @@ class Intake:
         for instance in self.inbox.take():
             for reader in readers:
                 queue(reader.task(instance), self.ledger, self.archive)
+            self.inbox.put_away(instance)
         if time.monotonic() >= self.due:
             self._page(readers)
 

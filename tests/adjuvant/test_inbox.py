@@ -18,7 +18,20 @@ def test_an_instance_that_arrives_twice_is_taken_once() -> None:
     for name in ("a", "b", "a"):
         inbox.offer(name, NM)
     assert inbox.take() == ["a", "b"]
-    assert inbox.take() == []
+
+
+def test_what_is_taken_counts_until_it_is_put_away_and_is_taken_again_if_it_never_is() -> None:
+    inbox = Inbox()
+    for name in ("a", "b"):
+        inbox.offer(name, NM)
+    assert inbox.take() == ["a", "b"]
+    inbox.put_away("a")
+    assert len(inbox) == 1
+    inbox.offer("c", NM)
+    assert inbox.take() == ["b", "c"]
+    for name in ("b", "c", "unknown"):
+        inbox.put_away(name)
+    assert (len(inbox), inbox.take()) == (0, [])
 
 
 def test_what_can_never_be_a_planar_scan_is_left_out() -> None:

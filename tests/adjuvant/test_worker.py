@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from adjuvant.archive import Archive, Connection
 from adjuvant.errors import Fault, ModelFault
@@ -102,9 +103,39 @@ def test_a_scan_becomes_two_results(bench: Bench) -> None:
 
 
 def test_a_scan_that_only_the_change_log_knows_is_found(bench: Bench) -> None:
-    bench.send()
-    bench.around.inbox.take()
+    bench.orthanc.put("a", to_bytes(nm_dataset(thyroid_counts(128, 128))))
     bench.work_until(bench.is_in("done"))
+
+
+def test_an_arrival_is_not_forgotten_while_the_archive_is_in_trouble(bench: Bench) -> None:
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    job = bench.job()
+    assert job is not None
+    for result in job.results:
+        del bench.orthanc.instances[result["instance"]]
+    bench.orthanc.broken.add("metadata")  # whether the results still stand cannot be told
+    bench.send()
+    bench.work_until(lambda: bool(bench.around.health.snapshot()["alarms"]))
+    assert len(bench.around.inbox) == 1
+    bench.orthanc.broken.clear()
+    bench.work_until(lambda: bench.orthanc.stores == 4)
+    assert len(bench.around.inbox) == 0
+
+
+@pytest.mark.parametrize("place", ["the header", "a contributor"])
+def test_a_header_that_cannot_be_read_everywhere_is_no_trouble_of_ours(
+    bench: Bench, place: str
+) -> None:
+    header = nm_dataset(thyroid_counts(128, 128), Manufacturer=None)
+    header.ContributingEquipmentSequence = [Dataset()]
+    holder = header if place == "the header" else header.ContributingEquipmentSequence[0]
+    holder.Manufacturer = "Adjuvant 1"
+    data, text = to_bytes(header), b"\x08\x00\x70\x00LO\x0a\x00Adjuvant 1"
+    assert data.count(text) == 1
+    bench.orthanc.put("a", data.replace(text, text.replace(b"LO", b"FD")))  # numbers of 8 bytes
+    bench.work_until(bench.is_in("done"))
+    assert bench.around.health.snapshot()["alarms"] == []
 
 
 def test_an_error_of_the_archive_is_tried_again_then_an_end(bench: Bench) -> None:
