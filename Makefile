@@ -30,7 +30,8 @@ run: setup ## Orthanc with the plugin (HTTP_PORT=8042 DICOM_PORT=4242 DATA=./dat
 	@exec $(PYTHON) -m deploy.serve \
 		--http-port $(HTTP_PORT) --dicom-port $(DICOM_PORT) --data $(DATA) $(ARGS)
 
-viewer: setup ## the same with OHIF beside it (needs npm and nginx)
+viewer: ## the same with OHIF beside it, in any browser
+	@deploy/install.sh viewer
 	@exec $(PYTHON) -m deploy.viewer $(ARGS)
 
 test: setup-dev ## the whole suite, with a real Orthanc (ARGS="tests/adjuvant -x")

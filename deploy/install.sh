@@ -3,6 +3,7 @@
 # for the very Python that Orthanc's plugin embeds, from locked versions with their hashes.
 #
 #   deploy/install.sh runtime    what the plugin, the demo and training need
+#   deploy/install.sh viewer     that, and what OHIF beside Orthanc needs
 #   deploy/install.sh dev        that, and what the tests, linters and benchmarks need
 #
 # A second run finds the stamp of the first and ends at once.
@@ -10,9 +11,21 @@ set -eu
 cd "$(dirname "$0")/.."
 
 kind="${1:-runtime}"
-lock="requirements/$kind.lock"
 packages="orthanc orthanc-python orthanc-dicomweb dcmtk dicom3tools
     python3 python3-venv ca-certificates"
+# command:package, where the command may well come from elsewhere than Debian.
+commands=
+pins=runtime
+case "$kind" in
+    runtime) ;;
+    viewer) commands="nginx:nginx-light node:nodejs npm:npm" ;;
+    dev)
+        commands="nginx:nginx-light node:nodejs npm:npm chromium:chromium"
+        packages="$packages fonts-dejavu-core"
+        pins=dev
+        ;;
+esac
+lock="requirements/$pins.lock"
 plugins="/usr/share/orthanc/plugins /usr/local/share/orthanc/plugins"
 policy=/usr/sbin/policy-rc.d
 
@@ -23,6 +36,10 @@ missing_packages() {
     for package in $packages; do
         state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$state" = installed ] || printf '%s ' "$package"
+    done
+    for pair in $commands; do
+        command -v "${pair%%:*}" >/dev/null || [ -x "/usr/sbin/${pair%%:*}" ] ||
+            printf '%s ' "${pair#*:}"
     done
 }
 
@@ -89,9 +106,12 @@ stamp_of() { printf '.venv/.adjuvant-%s-%s' "$1" "$(cat "requirements/$1.lock" p
     sha256sum | cut -c1-16)"; }
 
 # The dev lock holds the runtime lock: whoever has the first needs not the second.
-up_to_date() { [ -e "$(stamp_of "$kind")" ] || [ -e "$(stamp_of dev)" ]; }
+up_to_date() { [ -e "$(stamp_of "$pins")" ] || [ -e "$(stamp_of dev)" ]; }
 
-[ -f "$lock" ] || die "unknown kind of installation '$kind': runtime or dev"
+case "$kind" in
+    runtime | viewer | dev) ;;
+    *) die "unknown kind of installation '$kind': runtime, viewer or dev" ;;
+esac
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     missing=$(missing_packages)
     [ -z "$missing" ] || install_packages "$missing"
@@ -105,6 +125,6 @@ python=$(embedded_python)
 if ! up_to_date; then
     make_environment "$python"
     install_python_packages
-    rm -f .venv/.adjuvant-"$kind"-*
-    : >"$(stamp_of "$kind")"
+    rm -f .venv/.adjuvant-"$pins"-*
+    : >"$(stamp_of "$pins")"
 fi

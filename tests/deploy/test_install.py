@@ -90,7 +90,7 @@ def test_a_failing_apt_get_is_shown_and_leaves_no_policy_behind(machine: Path) -
 def test_an_unknown_kind_is_named(machine: Path) -> None:
     ended = install(machine, "everything")
     assert ended.returncode == 1
-    assert "unknown kind of installation 'everything': runtime or dev" in ended.stderr
+    assert "unknown kind of installation 'everything': runtime, viewer or dev" in ended.stderr
 
 
 @pytest.mark.parametrize("stamped", ["runtime", "dev"])
