@@ -99,10 +99,12 @@ def running_orthanc(
     dicom_port: int = 0,
     overrides: Mapping[str, Any] | None = None,
     wait_ready: bool = True,
+    stop_s: float = STOP_S,
 ) -> Iterator[Server]:
     """A running Orthanc, stopped at the end. Raises ServeError where it does not start.
 
-    With `wait_ready`, also until the plugin reads scans (or says why it does not).
+    With `wait_ready`, also until the plugin reads scans (or says why it does not). Raises it, too,
+    where Orthanc does not end within `stop_s` of being told to.
     """
     path = write_configuration(
         data=data, http_port=http_port, dicom_port=dicom_port, overrides=overrides
@@ -114,7 +116,7 @@ def running_orthanc(
             wait_until_ready(server)
         yield server
     finally:
-        server.stop()
+        server.stop(stop_s)
 
 
 def start(configuration: Path) -> Server:

@@ -63,6 +63,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     [
         ({"Enabled": False}, "Adjuvant.Enabled is false"),
         ({"Thread": 1}, "Adjuvant.Thread: unknown key, got 1"),
+        ({"Threads": "two"}, "Adjuvant.Threads: has to be a whole number, got 'two'"),
         ({"Models": {"lung": "1.0.0"}}, "Adjuvant.Models.lung: unknown model"),
     ],
 )
@@ -72,6 +73,7 @@ def test_an_engine_that_is_off_says_why(
     board = engine.run_until(engine.is_("off"), **section)
     assert board["state"] == "off"
     assert board["reason"].startswith(reason)
+    assert engine.lines == ([] if "Enabled" in section else [f"off: {board['reason']}"])
 
 
 def test_without_its_model_the_engine_is_degraded_and_stops_when_told(engine: Engine) -> None:

@@ -14,6 +14,8 @@ import pytest
 from deploy.serve import ROOT, running_orthanc
 from tests.integration.hospital import PATIENT_ID, PATIENT_NAME, Hospital
 
+USER = ("physician", "correct-horse")
+STOP_S = 100.0  # on a busy machine; what is promised is tested by test_restart.py
 RELEASED = ROOT / "models" / "thyroid" / "0.1.0"
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -68,7 +70,9 @@ def start(models: Path) -> Start:
             **(adjuvant or {}),
         }
         overrides = {"Adjuvant": section, **(orthanc or {})}
-        with running_orthanc(data, overrides=overrides, wait_ready=wait_ready) as server:
+        with running_orthanc(
+            data, overrides=overrides, wait_ready=wait_ready, stop_s=STOP_S
+        ) as server:
             hospital = Hospital(server)
             yield hospital
             hospital.session.close()
@@ -80,7 +84,11 @@ def start(models: Path) -> Start:
 
 @pytest.fixture(scope="session")
 def hospital(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
-    """The Orthanc that tests share; each sends patients' studies of its own."""
-    with start(tmp_path_factory.mktemp("shared")) as hospital:
-        assert hospital.status()["state"] == "ready", hospital.status()
+    """The Orthanc that tests share; each sends patients' studies of its own. It has users: what is
+    tested here, and our own way inside, has to work for them; elsewhere there are none."""
+    users = {"AuthenticationEnabled": True, "RegisteredUsers": dict([USER])}
+    data = tmp_path_factory.mktemp("shared")
+    with start(data, orthanc=users, wait_ready=False) as hospital:
+        hospital.session.auth = USER
+        hospital.wait_for_state("ready")
         yield hospital
