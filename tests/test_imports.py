@@ -50,6 +50,7 @@ PURE = (
     "findings.py",
     "header.py",
     "image.py",
+    "lobes.py",
     "measure.py",
     "model.py",
     "network.py",
@@ -58,6 +59,8 @@ PURE = (
     "preprocess.py",
     "rules.py",
     "scan.py",
+    "sides.py",
+    "structures.py",
 )
 
 

@@ -1,4 +1,4 @@
-"""Planar thyroid scintigraphy: probabilities of the gland -> its outline, measures and remarks."""
+"""Planar thyroid scintigraphy: probabilities of the gland -> outline, lobes, measures, remarks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from adjuvant.acquisition import missing_spacing
 from adjuvant.errors import ModelFault
 from adjuvant.findings import Code, Findings, FrameMeasures, Segment
 from adjuvant.header import numbers, whole_number
+from adjuvant.lobes import lobe_segments
 from adjuvant.measure import measure_frame, pixel_area_cm2
 from adjuvant.model import Model
 from adjuvant.preprocess import Image, Mask
 from adjuvant.scan import Frame, Scan
+from adjuvant.sides import contradicted_frames
 
 NAME = "thyroid"
 GLAND = "thyroid"
@@ -27,7 +29,7 @@ SATURATED_PIXELS = 5
 
 
 def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
-    """One segment, the gland with the nodules inside it, measured on every frame.
+    """The gland with the nodules inside it, and its lobes where they can be told apart.
 
     `probabilities` is float32 (frames, rows, columns, labels) on the source's own matrix. Raises
     ModelFault where the model has no label for the gland.
@@ -38,7 +40,8 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
         measure_frame(frame, mask, area) for frame, mask in zip(scan.frames, masks, strict=True)
     )
     gland = Segment("Thyroid gland", ANATOMICAL_STRUCTURE, THYROID_GLAND, masks)
-    return Findings(NAME, (gland,), measures, remarks(scan, masks, measures))
+    lobes, said = lobe_segments(masks, scan.frames, contradicted_frames(scan))
+    return Findings(NAME, (gland, *lobes), measures, (*remarks(scan, masks, measures), *said))
 
 
 def gland_masks(probabilities: Image, model: Model) -> Mask:

@@ -11,9 +11,9 @@ from adjuvant.findings import Findings, FrameMeasures
 from adjuvant.results.colours import FAINT_INK, INK, RULE, segment_colour
 from adjuvant.results.contours import outlines
 from adjuvant.results.drawing import Style, draw_curves, fitted, inverse_grey, write
-from adjuvant.results.sides import right_is_on_the_left
 from adjuvant.results.texts import Texts, number
 from adjuvant.scan import Frame, Scan
+from adjuvant.sides import right_is_on_the_left
 
 SCALE_BARS_CM = (10, 5, 2, 1)
 BAR_WIDTH = 12

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from adjuvant.results.texts import TEXTS, Language
+from adjuvant.results.texts import TEXTS, Language, Texts, number
 
-# By the English sentence without its full stop and without the frame that it is about.
+# By the English sentence without its full stop and without the frame that it is about. What stands
+# in braces differs from scan to scan.
 REMARKS: dict[str, dict[Language, str]] = {
     "no thyroid uptake seen": {
         "fr": "pas de fixation thyroïdienne visible",
@@ -34,6 +36,56 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "Kollimator nicht angegeben: die Fläche gilt nur für parallele Bohrungen",
         "nl": "collimator niet vermeld: de oppervlakte geldt alleen voor parallelle gaten",
     },
+    "frame {frame} holds no signal and was not analysed": {
+        "fr": "l’image {frame} ne contient aucun signal et n’a pas été analysée",
+        "de": "Bild {frame} enthält kein Signal und wurde nicht ausgewertet",
+        "nl": "beeld {frame} bevat geen signaal en is niet geanalyseerd",
+    },
+    "few counts ({total} counts, below {limit}): the outline is less certain": {
+        "fr": "peu de coups ({total}, moins de {limit}) : le contour est moins sûr",
+        "de": "wenige Impulse ({total}, unter {limit}): der Umriss ist weniger sicher",
+        "nl": "weinig tellen ({total}, minder dan {limit}): de omtrek is minder zeker",
+    },
+    "no area in cm²: the header has no PixelSpacing": {
+        "fr": "pas de surface en cm² : PixelSpacing absent de l’en-tête",
+        "de": "keine Fläche in cm²: PixelSpacing fehlt im Header",
+        "nl": "geen oppervlakte in cm²: PixelSpacing ontbreekt in de header",
+    },
+    "no area in cm²: PixelSpacing is not two positive numbers": {
+        "fr": "pas de surface en cm² : PixelSpacing n’est pas deux nombres positifs",
+        "de": "keine Fläche in cm²: PixelSpacing ist nicht zwei positive Zahlen",
+        "nl": "geen oppervlakte in cm²: PixelSpacing is niet twee positieve getallen",
+    },
+    "lobes are not told apart: the header does not tell the view": {
+        "fr": "lobes non distingués : l’en-tête n’indique pas l’incidence",
+        "de": "Lappen nicht unterschieden: der Header nennt die Ansicht nicht",
+        "nl": "kwabben niet onderscheiden: de header vermeldt de richting niet",
+    },
+    "lobes are not told apart: the header contradicts the view": {
+        "fr": "lobes non distingués : l’en-tête contredit l’incidence",
+        "de": "Lappen nicht unterschieden: der Header widerspricht der Ansicht",
+        "nl": "kwabben niet onderscheiden: de header spreekt de richting tegen",
+    },
+    "lobes are not told apart: a {view} view is not split": {
+        "fr": "lobes non distingués sur cette incidence ({view})",
+        "de": "Lappen in dieser Ansicht nicht unterschieden ({view})",
+        "nl": "kwabben bij deze richting niet onderscheiden ({view})",
+    },
+    "lobes are not told apart: the outline is too small": {
+        "fr": "lobes non distingués : le contour est trop petit",
+        "de": "Lappen nicht unterschieden: der Umriss ist zu klein",
+        "nl": "kwabben niet onderscheiden: de omtrek is te klein",
+    },
+    "lobes are not told apart: no waist between two lobes is seen": {
+        "fr": "lobes non distingués : aucun rétrécissement entre deux lobes n’est visible",
+        "de": "Lappen nicht unterschieden: keine Einschnürung zwischen zwei Lappen sichtbar",
+        "nl": "kwabben niet onderscheiden: geen insnoering tussen twee kwabben zichtbaar",
+    },
+    "the isthmus is not told apart and counts with the lobes": {
+        "fr": "l’isthme n’est pas distingué et compte avec les lobes",
+        "de": "der Isthmus ist nicht abgrenzbar und zählt zu den Lappen",
+        "nl": "de isthmus is niet te onderscheiden en telt bij de kwabben mee",
+    },
 }
 
 
@@ -45,10 +97,31 @@ def translate(remark: str, language: Language) -> str:
     found = re.fullmatch(r"(?:Frame (?P<number>\d+): )?(?P<said>.*?)\.?", remark, re.DOTALL)
     if found is None:
         return remark
-    said = found["said"][:1].lower() + found["said"][1:]
-    translation = REMARKS.get(said, {}).get(language)
+    translation = _translation(found["said"][:1].lower() + found["said"][1:], language)
     if translation is None:
         return remark
     if found["number"] is None:
         return f"{translation[0].upper()}{translation[1:]}."
     return f"{TEXTS[language].frame.format(number=found['number'])}: {translation}."
+
+
+def _translation(said: str, language: Language) -> str | None:
+    for sentence, translations in REMARKS.items():
+        found = _pattern(sentence).fullmatch(said)
+        if found is not None and language in translations:
+            words = {name: _word(word, TEXTS[language]) for name, word in found.groupdict().items()}
+            return translations[language].format(**words)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _pattern(sentence: str) -> re.Pattern[str]:
+    """What is in braces as a group of that name."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(sentence)))
+
+
+def _word(word: str, texts: Texts) -> str:
+    """A number or the name of a view, as the language writes it."""
+    if re.fullmatch(r"[\d,]+", word):
+        return number(float(word.replace(",", "")), 0, texts)
+    return texts.views.get(word, word)

@@ -78,9 +78,9 @@ def test_the_smallest_area_scales_with_the_matrix(shape: tuple[int, int], expect
     assert minimum_area(shape, model()) == expected
 
 
-def test_the_gland_is_one_coded_segment_over_all_frames():
+def test_the_gland_is_the_first_segment_coded_and_over_all_frames():
     findings = interpret(scan_of(2), answer(lobes(), lobes()), model())
-    (segment,) = findings.segments
+    segment = findings.segments[0]
     assert (segment.label, segment.type.value) == ("Thyroid gland", "69748006")
     assert segment.masks.shape == (2, SIDE, SIDE)
     assert segment.masks.dtype == bool
@@ -88,6 +88,36 @@ def test_the_gland_is_one_coded_segment_over_all_frames():
     assert findings.measures[0].gland_area_cm2 == pytest.approx(8000 * 0.0144)
     assert findings.gland_seen
     assert findings.remarks == ()
+
+
+def test_the_lobes_follow_the_gland_the_right_one_on_the_images_left():
+    findings = interpret(scan_of(), answer(lobes()), model())
+    gland, right, left = findings.segments
+    assert [right.label, left.label] == ["Right lobe", "Left lobe"]
+    assert np.array_equal(right.masks | left.masks, gland.masks)
+    assert not right.masks[..., 128:].any()
+    assert not left.masks[..., :128].any()
+
+
+@pytest.mark.parametrize("view", ["anterior", "left anterior oblique", "right anterior oblique"])
+def test_a_mirrored_image_never_has_swapped_lobes(view: str):
+    ds = nm_dataset(thyroid_counts(), views=(view,), PatientOrientation=["R", "F"])
+    findings = interpret(read_scan(to_bytes(ds), Limits()), answer(lobes()), model())
+    assert [segment.label for segment in findings.segments] == ["Thyroid gland"]
+    said = "Frame 1: lobes are not told apart: the header contradicts the view."
+    assert said in findings.remarks
+
+
+def test_a_mirrored_view_leaves_the_lobes_of_the_other_views():
+    ds = nm_dataset(thyroid_counts(frames=2), views=("anterior", "anterior"))
+    cosines = ([1, 0, 0, 0, 0, -1], [-1, 0, 0, 0, 0, -1])
+    for detector, orientation in zip(ds.DetectorInformationSequence, cosines, strict=True):
+        detector.ImageOrientationPatient = orientation
+    scan = read_scan(to_bytes(ds), Limits())
+    _, right, left = interpret(scan, answer(lobes(), lobes()), model()).segments
+    for lobe in (right, left):
+        assert lobe.masks[0].any()
+        assert not lobe.masks[1].any()
 
 
 def test_no_uptake_is_a_finding_of_its_own():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
-from adjuvant.results.sides import right_is_on_the_left
+from adjuvant.sides import contradicted_frames, right_is_on_the_left
 from tests.adjuvant.results.examples import scan_of, views
 from tests.builder import nm_dataset, thyroid_counts
 
@@ -49,3 +51,38 @@ def test_each_frame_is_judged_by_its_own_detector():
     back.ImageOrientationPatient = [-1, 0, 0, 0, 0, -1]
     scan = scan_of(source)
     assert [right_is_on_the_left(frame, scan.header) for frame in scan.frames] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("view", "row", "mirrored"),
+    [
+        ("anterior", "R", True),
+        ("anterior", "L", False),
+        ("anterior", "A", False),
+        ("left anterior oblique", "RP", True),
+        ("left anterior oblique", "LP", False),
+        ("right anterior oblique", "R", True),
+        ("posterior", "L", True),
+        ("posterior", "R", False),
+    ],
+)
+def test_a_frame_is_named_only_where_the_header_contradicts_its_view(
+    view: str, row: str, mirrored: bool
+):
+    scan = scan_of(nm_dataset(thyroid_counts(), views=(view,), PatientOrientation=[row, "F"]))
+    assert contradicted_frames(scan) == (frozenset({1}) if mirrored else frozenset())
+
+
+def test_a_header_without_a_view_contradicts_nothing():
+    source = nm_dataset(thyroid_counts(), PatientOrientation=["R", "F"])
+    del source.DetectorInformationSequence[0].ViewCodeSequence
+    assert contradicted_frames(scan_of(source)) == frozenset()
+
+
+def test_an_orientation_that_is_no_number_says_nothing():
+    source = nm_dataset(thyroid_counts())
+    detector = source.DetectorInformationSequence[0]
+    words = b"left\\0\\0\\0\\0\\-1 "
+    tag = Tag("ImageOrientationPatient")
+    detector[tag] = RawDataElement(tag, "DS", len(words), words, 0, False, True)
+    assert contradicted_frames(scan_of(source)) == frozenset()

@@ -1,0 +1,103 @@
+"""Every remark that an interpretation can make is said in every language of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from adjuvant.image import Limits, read_scan
+from adjuvant.interpretations import thyroid
+from adjuvant.results.remarks import REMARKS, translate
+from adjuvant.results.texts import Language
+from tests.builder import nm_dataset, thyroid_counts, to_bytes
+from tests.networks import model
+
+LANGUAGES = [language for language in get_args(Language) if language != "en"]
+ROW, COLUMN = np.indices((256, 256))
+
+
+def ellipse(row: float, column: float, height: float, width: float) -> np.ndarray:
+    """A filled ellipse of these half axes."""
+    return np.hypot((ROW - row) / height, (COLUMN - column) / width) <= 1
+
+
+TWO_LOBES = ellipse(128, 90, 50, 18) | ellipse(128, 160, 50, 18)
+# From each lobe a limb reaches over to the other without touching it: no isthmus, and no gap.
+INTERLOCKED = TWO_LOBES.copy()
+INTERLOCKED[124:132, 90:131] = INTERLOCKED[136:144, 124:160] = True
+NOTHING = np.zeros((256, 256), bool)
+
+
+def remarks_on(ds: Dataset, *glands: np.ndarray) -> tuple[str, ...]:
+    """What is said where the network draws `glands`, one a frame."""
+    probabilities = np.stack(glands).astype(np.float32)[..., None]
+    scan = read_scan(to_bytes(ds), Limits())
+    return thyroid.interpret(scan, probabilities, model()).remarks
+
+
+def source(view: str = "anterior", *, frames: int = 1, **tags: Any) -> Dataset:
+    return nm_dataset(thyroid_counts(frames=frames), views=(view,) * frames, **tags)
+
+
+def every_remark() -> Iterator[str]:
+    """One scan for each thing that can be said."""
+    yield from remarks_on(source(), NOTHING)
+    yield from remarks_on(source(frames=2), TWO_LOBES, NOTHING)
+    yield from remarks_on(source(), np.roll(TWO_LOBES, 90, axis=0))
+    yield from remarks_on(nm_dataset(thyroid_counts() // 10), TWO_LOBES)
+    bright = np.minimum(thyroid_counts() * 5, 255).astype(np.uint8)
+    yield from remarks_on(nm_dataset(bright), TWO_LOBES)
+    silent = thyroid_counts(frames=2)
+    silent[0] = 0
+    yield from remarks_on(nm_dataset(silent), TWO_LOBES)
+    yield from remarks_on(source(PixelSpacing=None), TWO_LOBES)
+    yield from remarks_on(source(PixelSpacing=["0", "0"]), TWO_LOBES)
+    for collimator in ("PINH", ""):
+        ds = source()
+        ds.DetectorInformationSequence[0].CollimatorType = collimator
+        yield from remarks_on(ds, TWO_LOBES)
+    ds = source()
+    del ds.DetectorInformationSequence[0].ViewCodeSequence
+    yield from remarks_on(ds, TWO_LOBES)
+    yield from remarks_on(source("posterior"), TWO_LOBES)
+    yield from remarks_on(source(PatientOrientation=["R", "F"]), TWO_LOBES)
+    yield from remarks_on(source(), ellipse(100, 100, 3, 3))
+    yield from remarks_on(source(), ellipse(100, 100, 50, 18))
+    yield from remarks_on(source(), INTERLOCKED)
+
+
+SAID = sorted(set(every_remark()))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("remark", SAID)
+def test_what_an_interpretation_says_is_translated(remark: str, language: Language):
+    translated = translate(remark, language)
+    assert translated != remark
+    assert translated.endswith(".")
+    assert "{" not in translated
+
+
+def test_no_translation_is_of_a_sentence_that_nobody_says():
+    unsaid = set(REMARKS)
+    for remark in SAID:
+        french = translate(remark, "fr")
+        unsaid -= {one for one in unsaid if core(REMARKS[one]["fr"]) in french}
+    assert not unsaid
+
+
+def core(translation: str) -> str:
+    """The longest part without a hole and without its first letter, whose case may differ."""
+    parts = [part.split("{")[0] for part in translation.split("}")]
+    return max(parts, key=len)[1:]
+
+
+def test_numbers_and_views_in_a_remark_are_written_as_the_language_does():
+    few = "Frame 1: few counts (12,345 counts, below 50,000): the outline is less certain."
+    assert "(12.345, unter 50.000)" in translate(few, "de")
+    view = "Frame 2: lobes are not told apart: a posterior view is not split."
+    assert "Face postérieure" in translate(view, "fr")
