@@ -17,6 +17,7 @@ from adjuvant.image import Limits, read_header, read_scan
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.model import Model
 from adjuvant.network import load_network
+from adjuvant.results.presentation import STANDARD, ColourMap, Language, Presentation
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 INTERPRETATION = "thyroid"
@@ -34,6 +35,12 @@ def analyze(
         Path, typer.Option(exists=True, file_okay=False, help="The folder of the models.")
     ] = MODELS,
     png: Annotated[bool, typer.Option("--png", help="Write the fused picture as PNG too.")] = False,
+    language: Annotated[
+        Language, typer.Option(help="The language of the picture.")
+    ] = STANDARD.language,
+    colour_map: Annotated[
+        ColourMap, typer.Option(help="The colours of counts on the picture.")
+    ] = STANDARD.colour_map,
 ) -> None:
     """Analyse planar thyroid scans: NAME.seg.dcm and NAME.sc.dcm for each.
 
@@ -52,7 +59,7 @@ def analyze(
     except ModelFault as fault:
         errors.print(Text(f"{fault}", style="red"))
         raise typer.Exit(2) from fault
-    batch = Batch(interpretation, network, Limits(), out, png)
+    batch = Batch(interpretation, network, Limits(), out, png, Presentation(language, colour_map))
     reports = _run(batch, source, files, errors)
     console.print(_table(reports, source))
     console.print(_summary(reports, network.model))

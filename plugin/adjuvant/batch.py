@@ -22,6 +22,7 @@ from adjuvant.interpretations import Interpretation
 from adjuvant.network import Network
 from adjuvant.pipeline import analyse
 from adjuvant.results import encode
+from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.results.provenance import is_own
 
 # No planar scan is near it; a larger file is refused before it is read.
@@ -59,6 +60,7 @@ class Batch:
     limits: Limits
     out: Path
     png: bool = False
+    presentation: Presentation = STANDARD
 
     def run(self, root: Path, sources: list[Path]) -> Iterator[Report]:
         """Analyse file after file; each ends in a report, whatever it holds."""
@@ -76,7 +78,9 @@ class Batch:
             verdict = self.interpretation.rule(read_header(data))
             if not verdict.applies:
                 return Report(source, "skipped", verdict.reason)
-            outcome = analyse(data, self.interpretation, self.network, self.limits)
+            outcome = analyse(
+                data, self.interpretation, self.network, self.limits, self.presentation
+            )
             self._write(base, outcome.objects)
         except Refusal as refusal:
             return Report(source, "refused", refusal.reason)

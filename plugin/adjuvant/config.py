@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_pascal
 
 from adjuvant.errors import AdjuvantError
+from adjuvant.results.presentation import ColourMap, Language, Presentation
 
 SECTION = "Adjuvant"
 SUGGESTIONS = {
@@ -56,6 +57,13 @@ class Settings(BaseModel):
     retry_seconds: float = Field(default=15.0, gt=0, le=3600)
     sweep_seconds: float = Field(default=60.0, ge=1, le=86400)
     analyse_existing: bool = False
+    language: Language = "en"
+    colour_map: ColourMap = "inverse grey"
+
+    @property
+    def presentation(self) -> Presentation:
+        """How the picture speaks and looks."""
+        return Presentation(self.language, self.colour_map)
 
 
 def read_settings(configuration: Mapping[str, Any]) -> Settings:

@@ -17,6 +17,7 @@ from adjuvant.network import Network
 from adjuvant.preprocess import on_source_matrix, prepare
 from adjuvant.results.capture import build_capture
 from adjuvant.results.gate import check_results
+from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
 
@@ -35,7 +36,11 @@ class Outcome:
 
 
 def analyse(
-    data: bytes, interpretation: Interpretation, network: Network, limits: Limits
+    data: bytes,
+    interpretation: Interpretation,
+    network: Network,
+    limits: Limits,
+    presentation: Presentation = STANDARD,
 ) -> Outcome:
     """Read, prepare, infer, interpret, build and check; the caller has asked the rule.
 
@@ -53,7 +58,7 @@ def analyse(
         findings = interpretation.interpret(scan, on_source_matrix(answer, scan.shape), model)
     with _timed(steps, "build"):
         segmentation = build_segmentation(scan, findings, model)
-        objects = (segmentation, build_capture(scan, findings, model))
+        objects = (segmentation, build_capture(scan, findings, model, presentation))
         check_results(scan, objects)
     return Outcome(scan, findings, objects, steps)
 

@@ -83,6 +83,7 @@ class Service:
             readers=partial(read_readers, chosen, models_folder),
             load=partial(load_network, device=settings.device, threads=settings.threads),
             limits=Limits(settings.maximum_matrix, settings.maximum_frames),
+            presentation=settings.presentation,
             maximum_attempts=settings.maximum_attempts,
             retry_s=settings.retry_seconds,
             sweep_s=settings.sweep_seconds,

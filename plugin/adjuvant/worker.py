@@ -26,6 +26,7 @@ from adjuvant.job import End, Job
 from adjuvant.ledger import Ledger, LedgerCorrupt
 from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Reader
+from adjuvant.results.presentation import Presentation
 from adjuvant.results.provenance import is_own
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Plan:
     readers: Callable[[], tuple[Reader, ...]]
     load: Callable[[Path], Network]
     limits: Limits
+    presentation: Presentation
     maximum_attempts: int
     retry_s: float
     sweep_s: float
@@ -178,7 +180,8 @@ class Worker:
             raise Refusal("not-applicable", verdict.reason)
         read = time.perf_counter()
         network = self._networks[job.task.interpretation]
-        outcome = analyse(data, reader.interpretation, network, self._plan.limits)
+        plan = self._plan
+        outcome = analyse(data, reader.interpretation, network, plan.limits, plan.presentation)
         built = time.perf_counter()
         results = deliver(self._around.archive, job.task.instance, outcome.objects)
         for result in results:

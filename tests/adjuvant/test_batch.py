@@ -11,6 +11,7 @@ from adjuvant.batch import Batch, Report, find_files, newest_model, read_file
 from adjuvant.errors import ModelFault, Refusal
 from adjuvant.image import Limits
 from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.results.presentation import Presentation
 from tests.bad_inputs import BAD_INPUTS
 from tests.headers import nm_dataset, thyroid_counts, to_bytes
 from tests.networks import bright_network
@@ -125,3 +126,15 @@ def test_the_newest_version_is_the_highest_number(tmp_path: Path):
     assert newest_model(tmp_path, "thyroid").name == "0.10.0"
     with pytest.raises(ModelFault, match=r"no model in .*bone"):
         newest_model(tmp_path, "bone")
+
+
+def test_the_picture_speaks_and_looks_as_asked(sources: Path, tmp_path: Path):
+    pictures, scan = [], sources / "scan.dcm"
+    scan.write_bytes(SCAN)
+    for number, presentation in enumerate((Presentation(), Presentation("fr", "hot iron"))):
+        out = tmp_path / str(number)
+        thyroid, network = INTERPRETATIONS["thyroid"], bright_network()
+        batch = Batch(thyroid, network, Limits(), out, presentation=presentation)
+        assert [report.state for report in batch.run(scan, [scan])] == ["done"]
+        pictures.append(dcmread(next(out.glob("*.sc.dcm"))).pixel_array)
+    assert pictures[0].mean() > 200 > pictures[1].mean()

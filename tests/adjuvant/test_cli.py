@@ -40,7 +40,19 @@ def adjuvant(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_one_scan_is_analysed_with_a_table_and_a_warning(models: Path, tmp_path: Path):
     source = tmp_path / "scan[1].dcm"
     source.write_bytes(SCAN)
-    done = adjuvant("analyze", source, "--out", tmp_path / "out", "--models", models, "--png")
+    done = adjuvant(
+        "analyze",
+        source,
+        "--out",
+        tmp_path / "out",
+        "--models",
+        models,
+        "--png",
+        "--language",
+        "fr",
+        "--colour-map",
+        "hot iron",
+    )
     assert done.returncode == 0, done.stderr
     assert "scan[1].dcm" in done.stdout
     for view in ("anterior", "right anterior oblique", "left anterior oblique"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adjuvant.config import ConfigFault, Settings, locate, read_settings
+from adjuvant.results.presentation import STANDARD, Presentation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +37,8 @@ def test_the_shipped_values_are_the_defaults() -> None:
         ({"Threads": True}, r"^Adjuvant\.Threads: has to be a whole number, got True$"),
         ({"Threads": -1}, r"^Adjuvant\.Threads: .*greater than or equal to 0, got -1$"),
         ({"Device": "tpu"}, r"^Adjuvant\.Device: .*'auto', 'cpu' or 'gpu', got 'tpu'$"),
+        ({"Language": "es"}, r"^Adjuvant\.Language: .*'en', 'fr', 'de' or 'nl', got 'es'$"),
+        ({"ColourMap": "Hot Iron"}, r"^Adjuvant\.ColourMap: .*'hot iron' or .*got 'Hot Iron'$"),
         ({"RetrySeconds": 0}, r"^Adjuvant\.RetrySeconds: .*greater than 0, got 0$"),
         ({"RetrySeconds": float("nan")}, r"^Adjuvant\.RetrySeconds: .*finite number, got nan$"),
         ({"DataDirectory": " "}, r"^Adjuvant\.DataDirectory: .*at least 1 character, got ' '$"),
@@ -64,3 +67,9 @@ def test_a_section_that_is_no_object_is_named() -> None:
 def test_relative_paths_begin_at_the_folder_that_holds_the_plugin(tmp_path: Path) -> None:
     assert locate("models", tmp_path) == tmp_path / "models"
     assert locate("/srv/models", tmp_path) == Path("/srv/models")
+
+
+def test_a_department_chooses_the_language_and_the_colours_of_the_picture() -> None:
+    chosen = read_settings({"Adjuvant": {"Language": "nl", "ColourMap": "hot metal blue"}})
+    assert chosen.presentation == Presentation("nl", "hot metal blue")
+    assert Settings().presentation == STANDARD

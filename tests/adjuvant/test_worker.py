@@ -24,6 +24,7 @@ from adjuvant.ledger import Ledger
 from adjuvant.model import Model
 from adjuvant.network import Network
 from adjuvant.reader import Reader
+from adjuvant.results.presentation import STANDARD
 from adjuvant.worker import Plan, Surroundings, Worker, explain
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -83,6 +84,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             readers=lambda: (READER,),
             load=lambda folder: Network(MODEL, "CPU", bright),
             limits=Limits(),
+            presentation=STANDARD,
             maximum_attempts=2,
             retry_s=0.01,
             sweep_s=60.0,

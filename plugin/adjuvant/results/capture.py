@@ -13,8 +13,8 @@ from adjuvant.model import Model
 from adjuvant.results import provenance, uids
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.picture import draw_picture
+from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.results.seg import stand_in
-from adjuvant.results.texts import Language
 from adjuvant.scan import Scan
 
 # PS3.16 annex L: body part examined, by interpretation.
@@ -22,14 +22,14 @@ BODY_PARTS = {"thyroid": "THYROID"}
 
 
 def render(
-    scan: Scan, findings: Findings, model: Model, language: Language = "en"
+    scan: Scan, findings: Findings, model: Model, presentation: Presentation = STANDARD
 ) -> NDArray[np.uint8]:
     """The picture, uint8 (rows, columns, 3), RGB: scan, outlines, measurements, warnings."""
-    return draw_picture(scan, findings, model, language)
+    return draw_picture(scan, findings, model, presentation)
 
 
 def build_capture(
-    scan: Scan, findings: Findings, model: Model, language: Language = "en"
+    scan: Scan, findings: Findings, model: Model, presentation: Presentation = STANDARD
 ) -> Dataset:
     """One SC with every view, uncompressed (compressing takes longer than all the rest).
 
@@ -39,7 +39,7 @@ def build_capture(
     names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
     result = SCImage.from_ref_dataset(
         ref_dataset=stand_in(scan),
-        pixel_array=render(scan, findings, model, language),
+        pixel_array=render(scan, findings, model, presentation),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,12 +30,13 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 @dataclass(frozen=True)
 class Style:
-    """How a text looks: size in pixels, weight, colour, and an optional halo of paper."""
+    """How a text looks: size in pixels, weight, colour, and an optional halo."""
 
     size: int
     colour: RGB
     bold: bool = False
     halo: int = 0
+    halo_colour: RGB = PAPER
 
     @property
     def line(self) -> int:
@@ -53,7 +54,7 @@ def fitted(text: str, style: Style, width: int) -> Style:
     size = style.size
     while size > SMALLEST and width_of(text, Style(size, style.colour, style.bold)) > width:
         size -= 1
-    return Style(size, style.colour, style.bold, style.halo)
+    return replace(style, size=size)
 
 
 def wrap(text: str, style: Style, width: int) -> list[str]:
@@ -91,7 +92,7 @@ def write(
         font=font(style.size, style.bold),
         anchor=anchor,
         stroke_width=style.halo,
-        stroke_fill=PAPER if style.halo else None,
+        stroke_fill=style.halo_colour if style.halo else None,
     )
 
 
@@ -114,11 +115,13 @@ def draw_curves(image: Image.Image, curves: list[Curve], colour: RGB, width: flo
     image.paste(colour, (int(left), int(top)), mask.reduce(OVERSAMPLING))
 
 
-def inverse_grey(counts: NDArray[np.float32], top: float, size: tuple[int, int]) -> Image.Image:
-    """Counts (rows, columns) as black on white, `top` and above black, scaled to (width, height).
+def tinted(
+    counts: NDArray[np.float32], top: float, size: tuple[int, int], table: NDArray[np.uint8]
+) -> Image.Image:
+    """Counts (rows, columns) in the colours of `table` (256, 3), scaled to (width, height).
 
-    Interpolated as workstations do, so that the eye sees the uptake and not the pixels.
+    `top` and above have its last colour. Counts are interpolated as workstations do, not colours:
+    the eye sees the uptake and not the pixels, in colours that stand for counts.
     """
-    grey = 255.0 - np.clip(counts * (255.0 / top), 0, 255)
-    image = Image.fromarray(grey.astype(np.uint8))
-    return image.resize(size, Image.Resampling.BICUBIC)
+    levels = Image.fromarray(np.clip(counts * (255.0 / top), 0, 255).astype(np.uint8))
+    return Image.fromarray(table[np.asarray(levels.resize(size, Image.Resampling.BICUBIC))])

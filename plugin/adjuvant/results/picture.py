@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from adjuvant import __version__
-from adjuvant.findings import Findings, Segment
+from adjuvant.findings import Findings
 from adjuvant.model import Model
 from adjuvant.results.colours import (
     BAND,
@@ -18,14 +18,18 @@ from adjuvant.results.colours import (
     CAUTION_PAPER,
     FAINT_INK,
     INK,
+    PALETTES,
     PAPER,
-    segment_colour,
+    RGB,
+    lookup_table,
 )
 from adjuvant.results.drawing import Style, fitted, width_of, wrap, write
-from adjuvant.results.panel import Panel, displayed_size, draw_panel
+from adjuvant.results.panel import Look, Panel, Reading, displayed_size, draw_panel, drawn
+from adjuvant.results.presentation import Language, Presentation
 from adjuvant.results.remarks import translate
-from adjuvant.results.texts import TEXTS, Language, Texts
+from adjuvant.results.texts import TEXTS, Texts
 from adjuvant.scan import Scan
+from adjuvant.structures import measure_structures
 
 # Views on one picture: more could not be read. The rest is announced in words.
 MOST_VIEWS = 16
@@ -51,6 +55,7 @@ class Layout:
     side: int
     image: tuple[int, int]
     unit: int
+    lines: int
 
     @property
     def margin(self) -> int:
@@ -75,29 +80,32 @@ class Layout:
 
     def panel(self, left: int, top: int) -> Panel:
         """One view with its corner at (left, top)."""
-        return Panel(left, top, self.side, self.image, self.unit)
+        return Panel(left, top, self.side, self.image, self.unit, self.lines)
 
 
-def arrange(scan: Scan, views: int) -> Layout:
+def arrange(scan: Scan, views: int, lines: int = 3) -> Layout:
     """Few views are drawn large, many are drawn small."""
     most = next(limit for limit in ARRANGEMENTS if views <= limit)
     columns, side, unit = ARRANGEMENTS[most]
-    return Layout(columns, -(-views // columns), side, displayed_size(scan, side), unit)
+    return Layout(columns, -(-views // columns), side, displayed_size(scan, side), unit, lines)
 
 
 def draw_picture(
-    scan: Scan, findings: Findings, model: Model, language: Language
+    scan: Scan, findings: Findings, model: Model, presentation: Presentation
 ) -> NDArray[np.uint8]:
     """The picture, uint8 (rows, columns, 3), RGB. No patient identification is on it."""
-    texts = TEXTS[language]
+    language, colour_map = presentation.language, presentation.colour_map
+    look = Look(TEXTS[language], PALETTES[colour_map], lookup_table(colour_map))
+    reading = Reading(scan, findings, measure_structures(scan, findings))
     shown = min(len(scan.frames), MOST_VIEWS)
-    layout = arrange(scan, shown)
+    lines = max(len(reading.rows(place, look.texts)) for place in range(shown))
+    layout = arrange(scan, shown, max(lines, 1))
     parts = [
-        _head(layout, findings, model, texts),
-        _views(layout, scan, findings, texts, shown),
-        _legend(layout, findings.segments, texts),
+        _head(layout, findings, model, look.texts),
+        _views(layout, reading, look, shown),
+        _legend(layout, findings, look),
         _cautions(layout, _remarks(scan, findings, language, shown)),
-        _foot(layout, model, texts),
+        _foot(layout, model, look.texts),
     ]
     picture = Image.new("RGB", (layout.width, sum(part.height for part in parts)), PAPER)
     top = 0
@@ -132,36 +140,47 @@ def _head(layout: Layout, findings: Findings, model: Model, texts: Texts) -> Ima
     return strip
 
 
-def _views(layout: Layout, scan: Scan, findings: Findings, texts: Texts, shown: int) -> Image.Image:
+def _views(layout: Layout, reading: Reading, look: Look, shown: int) -> Image.Image:
     width, height = layout.cell
     strip = _strip(layout, layout.rows * height)
     for place in range(shown):
         row, column = divmod(place, layout.columns)
         left = layout.margin + column * width
-        draw_panel(strip, layout.panel(left, row * height), scan, findings, texts, place)
+        draw_panel(strip, layout.panel(left, row * height), reading, look, place)
     return strip
 
 
-def _legend(layout: Layout, segments: tuple[Segment, ...], texts: Texts) -> Image.Image:
-    """One entry for each structure that is drawn somewhere."""
+def _legend(layout: Layout, findings: Findings, look: Look) -> Image.Image:
+    """One entry for each kind of structure that is drawn somewhere."""
     style = Style(layout.unit, INK)
-    seen = [segment for segment in segments if segment.masks.any()]
+    entries = _entries(findings, look)
     stroke, gap = round(layout.unit * 1.6), round(layout.unit * 0.5)
     x, y, places = layout.margin, 0, []
-    for segment in seen:
-        label = texts.structures.get(segment.type.value, segment.label)
+    for label, colour in entries.items():
         width = stroke + gap + width_of(label, style) + layout.unit
         if x + width > layout.width and x > layout.margin:
             x, y = layout.margin, y + style.line
-        places.append((x, y, label, segment_colour(segment)))
+        places.append((x, y, label, colour))
         x += width
-    strip = _strip(layout, y + style.line + layout.margin // 2 if seen else 0)
-    draw = ImageDraw.Draw(strip)
+    strip = _strip(layout, y + style.line + layout.margin // 2 if entries else 0)
+    draw, thick = ImageDraw.Draw(strip), max(3, layout.unit // 5)
     for x, y, label, colour in places:
         middle = y + style.line // 2
-        draw.line((x, middle, x + stroke, middle), fill=colour, width=max(3, layout.unit // 5))
+        if look.palette.casing is not None:
+            around = (x - 2, middle, x + stroke + 2, middle)
+            draw.line(around, fill=look.palette.casing, width=thick + 4)
+        draw.line((x, middle, x + stroke, middle), fill=colour, width=thick)
         write(draw, (x + stroke + gap, middle), label, style, "lm")
     return strip
+
+
+def _entries(findings: Findings, look: Look) -> dict[str, RGB]:
+    """Label -> colour; numbered structures have their numbers on the image."""
+    return {
+        look.texts.structures.get(segment.type.value, segment.label): look.palette.line(segment)
+        for segment in drawn(findings)
+        if segment.masks.any()
+    }
 
 
 def _remarks(scan: Scan, findings: Findings, language: Language, shown: int) -> list[str]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from adjuvant.results.texts import TEXTS, Language, Texts, number
+from adjuvant.results.presentation import Language
+from adjuvant.results.texts import TEXTS, Texts, number
 
 # By the English sentence without its full stop and without the frame that it is about. What stands
 # in braces differs from scan to scan.

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
 
-Language = Literal["en", "fr", "de", "nl"]
+from adjuvant.findings import Segment
+from adjuvant.results.presentation import Language
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Texts:
     area: str
     counts: str
     ratio: str
+    sides: str
     pixels: str
     nothing_seen: str
     not_measured: str
@@ -38,6 +40,18 @@ def number(value: float, digits: int, texts: Texts) -> str:
     """A number as this language writes it, with `digits` after the decimal mark."""
     plain = f"{value:,.{digits}f}"
     return "".join({",": texts.thousands, ".": texts.decimal}.get(sign, sign) for sign in plain)
+
+
+def number_of(segment: Segment) -> str:
+    """The number at the end of a segment's label, such as that of `Cold nodule 2`; "" for none."""
+    found = re.search(r"\d+$", segment.label)
+    return found[0] if found else ""
+
+
+def name_of(segment: Segment, texts: Texts) -> str:
+    """A segment's name in this language; its own label where there is none."""
+    name = texts.structures.get(segment.type.value)
+    return f"{name} {number_of(segment)}".strip() if name else segment.label
 
 
 TEXTS: dict[Language, Texts] = {
@@ -61,6 +75,7 @@ TEXTS: dict[Language, Texts] = {
         area="Gland area",
         counts="Gland counts",
         ratio="Gland / background",
+        sides="Right / left counts",
         pixels="pixels",
         nothing_seen="No thyroid uptake seen",
         not_measured="not measured",
@@ -69,7 +84,13 @@ TEXTS: dict[Language, Texts] = {
         counts_per_pixel=("counts", "/ pixel"),
         decimal=".",
         thousands=",",
-        structures={},
+        structures={
+            "69748006": "Thyroid",
+            "29565003": "Right lobe",
+            "79163004": "Left lobe",
+            "27925004": "Cold nodule",
+            "237495005": "Cold nodule",
+        },
     ),
     "fr": Texts(
         adjuvant_only="Aide par IA – ne remplace pas l’interprétation médicale",
@@ -91,6 +112,7 @@ TEXTS: dict[Language, Texts] = {
         area="Surface de la glande",
         counts="Coups dans la glande",
         ratio="Glande / bruit de fond",
+        sides="Coups à droite / à gauche",
         pixels="pixels",
         nothing_seen="Pas de fixation thyroïdienne visible",
         not_measured="non mesuré",
@@ -99,7 +121,13 @@ TEXTS: dict[Language, Texts] = {
         counts_per_pixel=("coups", "/ pixel"),
         decimal=",",
         thousands="\u00a0",
-        structures={"69748006": "Thyroïde"},
+        structures={
+            "69748006": "Thyroïde",
+            "29565003": "Lobe droit",
+            "79163004": "Lobe gauche",
+            "27925004": "Nodule froid",
+            "237495005": "Nodule froid",
+        },
     ),
     "de": Texts(
         adjuvant_only="KI-Hilfe – ersetzt nicht die ärztliche Befundung",
@@ -121,6 +149,7 @@ TEXTS: dict[Language, Texts] = {
         area="Fläche der Schilddrüse",
         counts="Impulse der Schilddrüse",
         ratio="Schilddrüse / Untergrund",
+        sides="Impulse rechts / links",
         pixels="Pixel",
         nothing_seen="Keine Anreicherung der Schilddrüse sichtbar",
         not_measured="nicht gemessen",
@@ -129,7 +158,13 @@ TEXTS: dict[Language, Texts] = {
         counts_per_pixel=("Impulse", "/ Pixel"),
         decimal=",",
         thousands=".",
-        structures={"69748006": "Schilddrüse"},
+        structures={
+            "69748006": "Schilddrüse",
+            "29565003": "Rechter Lappen",
+            "79163004": "Linker Lappen",
+            "27925004": "Kalter Knoten",
+            "237495005": "Kalter Knoten",
+        },
     ),
     "nl": Texts(
         adjuvant_only="AI-hulpmiddel – geen vervanging van de beoordeling",
@@ -151,6 +186,7 @@ TEXTS: dict[Language, Texts] = {
         area="Oppervlakte schildklier",
         counts="Tellen in schildklier",
         ratio="Schildklier / achtergrond",
+        sides="Tellen rechts / links",
         pixels="pixels",
         nothing_seen="Geen opname in de schildklier zichtbaar",
         not_measured="niet gemeten",
@@ -159,6 +195,12 @@ TEXTS: dict[Language, Texts] = {
         counts_per_pixel=("tellen", "/ pixel"),
         decimal=",",
         thousands=".",
-        structures={"69748006": "Schildklier"},
+        structures={
+            "69748006": "Schildklier",
+            "29565003": "Rechterkwab",
+            "79163004": "Linkerkwab",
+            "27925004": "Koude nodus",
+            "237495005": "Koude nodus",
+        },
     ),
 }

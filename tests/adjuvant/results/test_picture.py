@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from adjuvant.findings import Code
 from adjuvant.results.capture import render
-from adjuvant.results.colours import BAND, CAUTION_PAPER, STRUCTURES
+from adjuvant.results.colours import BAND, BRIGHT, CAUTION_PAPER, GLAND, STRUCTURES, lookup_table
 from adjuvant.results.drawing import Style, fitted, width_of, wrap
-from adjuvant.results.panel import displayed_size, measure_rows, view_title, window_top
+from adjuvant.results.panel import displayed_size, view_title, window_top
 from adjuvant.results.picture import MOST_VIEWS, arrange
+from adjuvant.results.presentation import ColourMap, Presentation
 from adjuvant.results.texts import TEXTS
+from adjuvant.structures import LOBES
 from tests.adjuvant.results.examples import findings, model, scan_of, views
 from tests.builder import nm_dataset, thyroid_counts
 
@@ -43,7 +47,7 @@ def test_the_outline_lies_where_the_mask_is():
     gland = replace(found.segments[0], masks=np.zeros((1, 256, 256), bool))
     gland.masks[0, 40:80, 150:220] = True
     picture = render(scan, replace(found, segments=(gland,)), model())
-    layout = arrange(scan, 1)
+    layout = arrange(scan, 1)  # the view begins at its top, however long its table is
     panel = layout.panel(layout.margin, 0)
     rows, columns = np.nonzero((picture == STRUCTURES["69748006"]).all(axis=-1))
     within = columns > panel.left + 200
@@ -90,7 +94,7 @@ def test_the_patient_changes_no_pixel():
 @pytest.mark.parametrize("language", TEXTS)
 def test_every_language_draws_another_picture(language):
     scan = views("anterior")
-    picture = render(scan, findings(scan), model(), language)
+    picture = render(scan, findings(scan), model(), Presentation(language))
     english = render(scan, findings(scan), model())
     assert np.array_equal(picture, english) is (language == "en")
 
@@ -122,14 +126,45 @@ def test_a_view_without_a_name_is_called_by_its_number():
     assert view_title(replace(frame, view=None), TEXTS["de"]) == "Bild 1"
 
 
-def test_what_is_not_measured_says_so_and_no_centimetres_are_invented():
+@pytest.mark.parametrize("colour_map", get_args(ColourMap))
+def test_counts_have_the_colours_of_the_map_and_lines_have_others(colour_map: ColourMap):
     scan = views("anterior")
-    measures = findings(scan).measures[0]
-    rows = dict(measure_rows(replace(measures, gland_to_background=None), TEXTS["en"]))
-    assert rows["Gland area"].endswith(" pixels")
-    assert rows["Gland / background"] == "not measured"
-    rows = dict(measure_rows(replace(measures, gland_area_cm2=12.34), TEXTS["fr"]))
-    assert rows["Surface de la glande"] == "12,3 cm²"
+    picture = render(scan, findings(scan), model(), Presentation(colour_map=colour_map))
+    table = lookup_table(colour_map)
+    ends = [coloured(picture[80:600, 20:560], tuple(table[level])) for level in (0, 255)]
+    assert min(ends) > 10
+    line = STRUCTURES[GLAND] if colour_map == "inverse grey" else BRIGHT[GLAND]
+    assert coloured(picture, line) > 300
+    nearest = np.abs(table.astype(int) - line).sum(axis=1).min()
+    assert nearest > 60, "the line would not be told from the counts"
+
+
+@pytest.mark.parametrize("colour_map", get_args(ColourMap))
+def test_a_map_runs_from_black_to_white_and_inverse_grey_the_other_way(colour_map: ColourMap):
+    ends = lookup_table(colour_map)[[0, 255]].tolist()
+    black, white = [0, 0, 0], [255, 255, 255]
+    assert ends == ([white, black] if colour_map == "inverse grey" else [black, white])
+
+
+def test_lobes_stand_in_the_table_and_are_not_outlined():
+    scan = views("anterior")
+    found = findings(scan)
+    right, left = (replace(found.segments[0], type=Code(c, "SCT", c)) for c in LOBES)
+    picture = render(scan, replace(found, segments=(*found.segments, right, left)), model())
+    assert all(coloured(picture, STRUCTURES[code]) == 0 for code in LOBES)
+    assert picture.shape[0] > render(scan, found, model()).shape[0]
+
+
+def test_a_nodule_at_the_right_border_keeps_its_number_on_the_image():
+    scan = views("anterior")
+    found = findings(scan)
+    nodule = replace(found.segments[1], masks=np.zeros((1, 256, 256), bool))
+    nodule.masks[0, 100:120, 236:] = True
+    picture = render(scan, replace(found, segments=(nodule,)), model())
+    layout = arrange(scan, 1)
+    beside = picture[72:632, layout.margin + layout.side + 1 :]
+    assert coloured(beside, STRUCTURES["27925004"]) == 0
+    assert coloured(picture[72:632, 500:526], STRUCTURES["27925004"]) > 5
 
 
 @pytest.mark.parametrize("text", ["word " * 80, "x" * 400, "a " + "y" * 200 + " b"])

@@ -1,0 +1,52 @@
+"""The measurements beside a view: what each row is called, and its value in words."""
+
+from __future__ import annotations
+
+from adjuvant.findings import Findings, FrameMeasures
+from adjuvant.results.colours import NODULES
+from adjuvant.results.texts import Texts, name_of, number
+from adjuvant.structures import LOBES, StructureMeasures
+
+Row = tuple[str, str]
+
+
+def measure_rows(measures: FrameMeasures, texts: Texts) -> list[Row]:
+    """Label and value of each measurement of the gland; what is not measured says so."""
+    ratio = texts.not_measured
+    if measures.gland_to_background is not None:
+        ratio = number(measures.gland_to_background, 1, texts)
+    return [
+        (texts.area, _area(measures.gland_area_cm2, measures.gland_pixels, 1, texts)),
+        (texts.counts, number(measures.gland_counts, 0, texts)),
+        (texts.ratio, ratio),
+    ]
+
+
+def structure_rows(
+    findings: Findings, structures: tuple[StructureMeasures, ...], frame_number: int, texts: Texts
+) -> list[Row]:
+    """The lobes, how their counts compare, and the nodules: those that are on this frame."""
+    here = [one for one in structures if one.frame_number == frame_number]
+    named = [(findings.segments[one.segment_number - 1], one) for one in here]
+    lobes = [(segment, one) for segment, one in named if segment.type.value in LOBES]
+    # The patient's right first, as it stands on the image.
+    lobes.sort(key=lambda pair: LOBES.index(pair[0].type.value))
+    nodules = [(segment, one) for segment, one in named if segment.type.value in NODULES]
+    rows = [
+        (name_of(segment, texts), _area(one.area_cm2, one.pixels, 1, texts))
+        for segment, one in lobes
+    ]
+    shares = [one.share_of_lobes for _, one in lobes if one.share_of_lobes is not None]
+    if len(shares) == len(LOBES):
+        right = round(100 * shares[0])
+        rows.append((texts.sides, f"{right} % / {100 - right} %"))
+    return rows + [
+        (name_of(segment, texts), _area(one.area_cm2, one.pixels, 2, texts))
+        for segment, one in nodules
+    ]
+
+
+def _area(cm2: float | None, pixels: int, digits: int, texts: Texts) -> str:
+    if cm2 is None:
+        return f"{number(pixels, 0, texts)} {texts.pixels}"
+    return f"{number(cm2, digits, texts)} cm²"
