@@ -125,6 +125,7 @@ class Hospital:
         """The job of an instance."""
         answer = self.session.get(f"{self.server.url}/adjuvant/jobs?limit=1000", timeout=30)
         if answer.status_code == 503:  # as long as no ledger is open
+            assert answer.json()["error"] != "Adjuvant is off", answer.json()
             return None
         answer.raise_for_status()
         jobs = answer.json()["jobs"]
