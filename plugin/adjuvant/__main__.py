@@ -42,7 +42,7 @@ def analyze(
         ColourMap, typer.Option(help="The colours of counts on the picture.")
     ] = STANDARD.colour_map,
 ) -> None:
-    """Analyse planar thyroid scans: NAME.seg.dcm and NAME.sc.dcm for each.
+    """Analyse planar thyroid scans: NAME.seg.dcm, NAME.sc.dcm and NAME.sr.dcm for each.
 
     The exit code is 0 if at least one scan was analysed and no file was refused or failed. Images
     that are no planar thyroid scans are skipped and do not count. It is 1 otherwise, and 2 if

@@ -28,6 +28,9 @@ from adjuvant.results.provenance import is_own
 # No planar scan is near it; a larger file is refused before it is read.
 MAXIMUM_FILE_BYTES = 2**29
 
+# The results' files, in the order of `Outcome.objects`.
+ENDINGS = (".seg.dcm", ".sc.dcm", ".sr.dcm")
+
 State = Literal["done", "skipped", "refused", "failed"]
 
 
@@ -95,13 +98,12 @@ class Batch:
         return Report(source, "done", verdict.reason, findings.measures, findings.remarks)
 
     def _write(self, base: Path, objects: tuple[Dataset, ...]) -> None:
-        segmentation, capture = objects
-        files = {".seg.dcm": encode(segmentation), ".sc.dcm": encode(capture)}
-        targets = {base.with_name(base.name + ending): data for ending, data in files.items()}
+        named = zip(ENDINGS, objects, strict=True)
+        targets = {base.with_name(base.name + ending): encode(one) for ending, one in named}
         for target in targets:
             require_replaceable(target)
         if self.png:
-            targets[base.with_name(base.name + ".png")] = as_png(capture)
+            targets[base.with_name(base.name + ".png")] = as_png(objects[1])
         base.parent.mkdir(parents=True, exist_ok=True)
         for target, data in targets.items():
             _write_whole(target, data)

@@ -18,13 +18,14 @@ from adjuvant.preprocess import on_source_matrix, prepare
 from adjuvant.results.capture import build_capture
 from adjuvant.results.gate import check_results
 from adjuvant.results.presentation import STANDARD, Presentation
+from adjuvant.results.report import build_report
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that came of one scan: `objects` are the SEG, then the SC, checked and ready to store.
+    """All that came of one scan: `objects` are the SEG, SC and SR, checked and ready to store.
 
     `steps_ms` is the time of each step: decode, preprocess, network, interpret, build.
     """
@@ -57,9 +58,12 @@ def analyse(
     with _timed(steps, "interpret"):
         findings = interpretation.interpret(scan, on_source_matrix(answer, scan.shape), model)
     with _timed(steps, "build"):
-        segmentation = build_segmentation(scan, findings, model)
-        objects = (segmentation, build_capture(scan, findings, model, presentation))
-        check_results(scan, objects)
+        objects = (
+            build_segmentation(scan, findings, model),
+            build_capture(scan, findings, model, presentation),
+            build_report(scan, findings, model),
+        )
+        check_results(scan, findings, objects)
     return Outcome(scan, findings, objects, steps)
 
 

@@ -44,7 +44,7 @@ def test_a_scan_gives_a_segmentation_a_capture_and_a_picture(sources: Path, tmp_
     assert (report.state, report.worked) == ("done", True)
     assert report.measures[0].gland_pixels > 100
     assert report.milliseconds > 0
-    assert names(tmp_path / "out") == ["scan.png", "scan.sc.dcm", "scan.seg.dcm"]
+    assert names(tmp_path / "out") == ["scan.png", "scan.sc.dcm", "scan.seg.dcm", "scan.sr.dcm"]
     assert dcmread(tmp_path / "out" / "scan.seg.dcm").Modality == "SEG"
     assert (tmp_path / "out" / "scan.png").read_bytes().startswith(b"\x89PNG")
 
@@ -94,10 +94,13 @@ def test_folders_keep_their_shape_and_names_that_would_collide_stay_apart(
     assert names(tmp_path / "out") == [
         "a/scan.sc.dcm",
         "a/scan.seg.dcm",
+        "a/scan.sr.dcm",
         "b/scan.dcm.sc.dcm",
         "b/scan.dcm.seg.dcm",
+        "b/scan.dcm.sr.dcm",
         "b/scan.sc.dcm",
         "b/scan.seg.dcm",
+        "b/scan.sr.dcm",
     ]
 
 

@@ -63,6 +63,7 @@ def test_one_scan_is_analysed_with_a_table_and_a_warning(models: Path, tmp_path:
     out = tmp_path / "out"
     assert dcmread(out / "scan[1].seg.dcm").Modality == "SEG"
     assert dcmread(out / "scan[1].sc.dcm").StudyInstanceUID
+    assert dcmread(out / "scan[1].sr.dcm").Modality == "SR"
     with Image.open(out / "scan[1].png") as picture:
         assert min(picture.size) >= 256
     assert source.read_bytes() == SCAN

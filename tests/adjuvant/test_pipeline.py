@@ -28,11 +28,13 @@ def outcome_of(ds: Dataset) -> Outcome:
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-def test_every_style_ends_as_a_segmentation_and_a_picture(style: Callable[[], Dataset]):
+def test_every_style_ends_as_a_segmentation_a_picture_and_a_report(style: Callable[[], Dataset]):
     outcome = outcome_of(style())
-    assert [one.Modality for one in outcome.objects] == ["SEG", "SC"] or [
-        str(one.SOPClassUID.name) for one in outcome.objects
-    ] == ["Segmentation Storage", "Secondary Capture Image Storage"]
+    assert [one.SOPClassUID.name for one in outcome.objects] == [
+        "Segmentation Storage",
+        "Secondary Capture Image Storage",
+        "Comprehensive 3D SR Storage",
+    ]
     assert outcome.findings.gland_seen
     assert list(outcome.steps_ms) == STEPS
     for result in outcome.objects:
@@ -55,10 +57,9 @@ def test_the_segmentation_reads_back_as_the_findings_say():
     segmentation = hd.seg.Segmentation.from_dataset(outcome.objects[0])
     assert segmentation.number_of_segments == len(outcome.findings.segments)
     numbers = [frame.number for frame in outcome.scan.frames]
-    read = segmentation.get_pixels_by_source_frame(
-        outcome.scan.header.SOPInstanceUID, numbers, combine_segments=True
-    )
-    np.testing.assert_array_equal(read != 0, outcome.findings.segments[0].masks)
+    read = segmentation.get_pixels_by_source_frame(outcome.scan.header.SOPInstanceUID, numbers)
+    found = np.stack([segment.masks for segment in outcome.findings.segments], axis=-1)
+    np.testing.assert_array_equal(read != 0, found)
 
 
 def test_the_same_scan_gives_the_same_bytes_twice():

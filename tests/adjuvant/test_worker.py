@@ -94,13 +94,13 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     ledger.close()
 
 
-def test_a_scan_becomes_two_results(bench: Bench) -> None:
+def test_a_scan_becomes_three_results(bench: Bench) -> None:
     bench.send()
     bench.work_until(bench.is_in("done"))
     job = bench.job()
     assert job is not None
-    assert [result["kind"] for result in job.results] == ["SEG", "SC"]
-    assert bench.orthanc.stores == 2
+    assert [result["kind"] for result in job.results] == ["SEG", "SC", "SR"]
+    assert bench.orthanc.stores == 3
     assert bench.around.health.snapshot()["last_success"]
 
 
@@ -121,7 +121,7 @@ def test_an_arrival_is_not_forgotten_while_the_archive_is_in_trouble(bench: Benc
     bench.work_until(lambda: bool(bench.around.health.snapshot()["alarms"]))
     assert len(bench.around.inbox) == 1
     bench.orthanc.broken.clear()
-    bench.work_until(lambda: bench.orthanc.stores == 4)
+    bench.work_until(lambda: bench.orthanc.stores == 6)
     assert len(bench.around.inbox) == 0
 
 

@@ -26,6 +26,7 @@ PATIENT_NAME = "Geheimnis^Gudrun"
 PATIENT_ID = "GEHEIM-4711"
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 SC = "1.2.840.10008.5.1.4.1.1.7"
+SR = "1.2.840.10008.5.1.4.1.1.88.34"
 WAIT_S = 200.0  # for a busy machine: who waits in vain fails, however fast it is
 
 Answer = TypeVar("Answer")

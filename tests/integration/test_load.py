@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.integration.hospital import SC, SEG, Hospital, scan
+from tests.integration.hospital import SC, SEG, SR, Hospital, scan
 
 SENDERS = 4
 SCANS_EACH = 10
@@ -25,5 +25,5 @@ def test_four_senders_at_once_are_served_while_results_are_written(
     hospital.wait_until_idle()
     for dataset in (dataset for load in loads for dataset in load):
         held = hospital.study(dataset.StudyInstanceUID)
-        assert (len(held[SEG]), len(held[SC])) == (1, 1)
+        assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (1, 1, 1)
     assert hospital.status()["alarms"] == []

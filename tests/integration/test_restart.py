@@ -11,7 +11,7 @@ from pydicom import Dataset
 from deploy.serve import STOP_S
 from tests.builder import to_bytes
 from tests.integration.conftest import Start
-from tests.integration.hospital import SC, SEG, Hospital, scan
+from tests.integration.hospital import SC, SEG, SR, Hospital, scan
 
 
 def require_one_result_each(hospital: Hospital, scans: list[Dataset]) -> None:
@@ -20,7 +20,7 @@ def require_one_result_each(hospital: Hospital, scans: list[Dataset]) -> None:
         job = hospital.wait_for_end(hospital.find(dataset.SOPInstanceUID))
         assert job["state"] == "done", job
         held = hospital.study(dataset.StudyInstanceUID)
-        assert (len(held[SEG]), len(held[SC])) == (1, 1)
+        assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (1, 1, 1)
 
 
 def stop_in_time(hospital: Hospital) -> None:

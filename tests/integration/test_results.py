@@ -13,7 +13,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from adjuvant.results.identity import differing_identity
 from tests.builder import to_bytes
 from tests.headers import STYLES
-from tests.integration.hospital import SC, SEG, Hospital, new_instance_uid, scan
+from tests.integration.hospital import SC, SEG, SR, Hospital, new_instance_uid, scan
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def test_results_stand_in_the_study_by_whatever_door_the_scan_came(
         dataset.SOPClassUID: 1,
         SEG: 1,
         SC: 1,
+        SR: 1,
     }
 
 
@@ -54,7 +55,7 @@ def test_the_job_tells_what_became_of_the_scan(
     assert job is not None
     assert (job["interpretation"], job["model"]) == ("thyroid", "thyroid 0.1.0")
     assert job["model_digest"] == hospital.status()["models"][0]["digest"]
-    assert [result["kind"] for result in job["results"]] == ["SEG", "SC"]
+    assert [result["kind"] for result in job["results"]] == ["SEG", "SC", "SR"]
     for result in job["results"]:
         stored = hospital.read(result["instance"])
         assert stored.SOPInstanceUID == result["sop_instance_uid"]
@@ -69,7 +70,7 @@ def test_results_keep_every_patient_and_study_tag(
 ) -> None:
     dataset, instance = read
     held = hospital.study(dataset.StudyInstanceUID)
-    for result in (*held[SEG], *held[SC]):
+    for result in (*held[SEG], *held[SC], *held[SR]):
         assert differing_identity(dataset, result) == []
     assert len(hospital.get(f"/instances/{instance}/patient")["Studies"]) >= 1
 
@@ -127,7 +128,7 @@ def test_a_study_that_is_deleted_and_sent_again_has_results_again(hospital: Hosp
     uids = [result["sop_instance_uid"] for result in job["results"]]
     assert uids == [result["sop_instance_uid"] for result in first["results"]]
     held = hospital.study(dataset.StudyInstanceUID)
-    assert (len(held[SEG]), len(held[SC])) == (1, 1)
+    assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (1, 1, 1)
 
 
 def test_two_scans_of_one_series_have_results_of_their_own(hospital: Hospital) -> None:
@@ -137,7 +138,7 @@ def test_two_scans_of_one_series_have_results_of_their_own(hospital: Hospital) -
     ends = [hospital.wait_for_end(instance) for instance in (first, second)]
     assert [end["state"] for end in ends] == ["done", "done"]
     held = hospital.study(dataset.StudyInstanceUID)
-    assert (len(held[SEG]), len(held[SC])) == (2, 2)
+    assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (2, 2, 2)
 
 
 def test_a_scan_of_another_organ_is_not_read_and_the_job_says_why(hospital: Hospital) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.builder import to_bytes
-from tests.integration.hospital import SC, SEG, Hospital, new_instance_uid, scan
+from tests.integration.hospital import SC, SEG, SR, Hospital, new_instance_uid, scan
 
 UNKNOWN = "-".join(5 * ["0" * 8])
 LEVELS = ("instances", "series", "studies")
@@ -69,7 +69,7 @@ def test_what_is_done_is_answered_with_its_job_and_stored_no_second_time(
     assert document == {"queued": 0, **before}
     hospital.wait_until_idle()
     held = hospital.study(read.study_uid)
-    assert (len(held[SEG]), len(held[SC])) == (2, 2)
+    assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (2, 2, 2)
 
 
 def test_a_scan_whose_results_were_deleted_is_read_again(hospital: Hospital) -> None:
@@ -86,7 +86,7 @@ def test_a_scan_whose_results_were_deleted_is_read_again(hospital: Hospital) -> 
     assert (again["id"], again["state"]) == (first["id"], "done")
     assert again["results"] == first["results"]
     held = hospital.study(dataset.StudyInstanceUID)
-    assert (len(held[SEG]), len(held[SC])) == (1, 1)
+    assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (1, 1, 1)
 
 
 def test_a_refused_scan_is_tried_again_and_refused_again(hospital: Hospital) -> None:

@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 from pydicom import Dataset
 
 from adjuvant.errors import Fault
+from adjuvant.findings import Findings
+from adjuvant.preprocess import Mask
 from adjuvant.results.identity import differing_identity
 from adjuvant.results.provenance import is_own
+from adjuvant.results.report_check import wrong_report
 from adjuvant.scan import Scan
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
 
 IMAGE_REFERENCES = ("SourceImageSequence", "ReferencedInstanceSequence")
 NESTED = (
@@ -26,15 +31,30 @@ NESTED = (
 )
 
 
-def check_results(scan: Scan, objects: Iterable[Dataset]) -> None:
+def check_results(scan: Scan, findings: Findings, objects: Iterable[Dataset]) -> None:
     """Raise Fault naming what is wrong with the results of `scan`; the text has no patient data.
 
     Checked are: patient and study equal the source's, new and distinct UIDs, our equipment, every
-    reference to the source and to frames that it has, and the matrix and pixels of masks.
+    reference (to the source, to frames that it has, to results of this set), and that the masks,
+    decoded from the bytes that will be stored, lie where those of `findings` do.
     """
     results = tuple(objects)
+    _check(scan, results)
+    for result in results:
+        if result.get("SOPClassUID") == SEGMENTATION:
+            wrong = next(_misplaced(scan, findings, result), None)
+            if wrong:
+                raise Fault(f"the segmentation is not stored: {wrong}")
+
+
+def check_refusal(header: Dataset, report: Dataset) -> None:
+    """The same for the report of a refusal, of which the source's header is all there is."""
+    _check(Scan(header, (), None, None), (report,))
+
+
+def _check(scan: Scan, results: tuple[Dataset, ...]) -> None:
     for place, result in enumerate(results, 1):
-        wrong = next(_wrong(scan, result), None)
+        wrong = next(_wrong(scan, result, results), None)
         if wrong:
             name = result.get("Modality", "?")
             raise Fault(f"result {place} of {len(results)} ({name}) is not stored: {wrong}")
@@ -45,7 +65,7 @@ def check_results(scan: Scan, objects: Iterable[Dataset]) -> None:
             raise Fault(f"results are not stored: {keyword} {twice[0]} is there twice")
 
 
-def _wrong(scan: Scan, result: Dataset) -> Iterator[str]:
+def _wrong(scan: Scan, result: Dataset, results: tuple[Dataset, ...]) -> Iterator[str]:
     """What is wrong with one result, most serious first."""
     differing = differing_identity(scan.header, result)
     if differing:
@@ -53,7 +73,10 @@ def _wrong(scan: Scan, result: Dataset) -> Iterator[str]:
     yield from _wrong_uids(scan.header, result)
     if not is_own(result):
         yield "the equipment does not say what made it"
-    yield from _wrong_references(scan, result)
+    if result.get("SOPClassUID") == REPORT:
+        yield from wrong_report(scan, result, results)
+    else:
+        yield from _wrong_references(scan, result)
     if result.get("SOPClassUID") == SEGMENTATION:
         yield from _wrong_masks(scan, result)
 
@@ -116,3 +139,33 @@ def _wrong_masks(scan: Scan, result: Dataset) -> Iterator[str]:
     needed = -(-frames * matrix[0] * matrix[1] // 8)
     if len(result.PixelData) != needed + needed % 2:
         yield f"{len(result.PixelData)} bytes of pixels instead of {needed + needed % 2}"
+
+
+def _misplaced(scan: Scan, findings: Findings, result: Dataset) -> Iterator[str]:
+    """Where a mask, as stored, differs from the one that was found (PS3.5 section 8.2: bits)."""
+    bits = np.unpackbits(np.frombuffer(result.PixelData, np.uint8), bitorder="little")
+    frames = len(result.PerFrameFunctionalGroupsSequence)
+    rows, columns = scan.shape
+    stored = bits[: frames * rows * columns].reshape(frames, rows, columns).astype(np.bool_)
+    places = {frame.number: place for place, frame in enumerate(scan.frames)}
+    for mask, groups in zip(stored, result.PerFrameFunctionalGroupsSequence, strict=True):
+        segment = int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        image = groups.DerivationImageSequence[0].SourceImageSequence[0]
+        frame = int(image.ReferencedFrameNumber)
+        if not 1 <= segment <= len(findings.segments):
+            yield f"segment {segment} of {len(findings.segments)}"
+            return
+        found = findings.segments[segment - 1].masks[places[frame]]
+        if not np.array_equal(mask, found):
+            yield (
+                f"segment {segment} lies {_where(mask)} on frame {frame}"
+                f" and was found {_where(found)}"
+            )
+
+
+def _where(mask: Mask) -> str:
+    """The centroid and the size of a mask, in words."""
+    rows, columns = np.nonzero(mask)
+    if not rows.size:
+        return "nowhere"
+    return f"about row {rows.mean():.1f}, column {columns.mean():.1f} ({rows.size} pixels)"

@@ -18,6 +18,7 @@ from adjuvant.results.identity import (
     differing_identity,
     require_uids,
 )
+from adjuvant.results.report import build_report
 from adjuvant.results.seg import build_segmentation
 from tests.adjuvant.results.examples import findings, model, scan_of, views
 from tests.builder import code_item, nm_dataset, thyroid_counts, to_bytes
@@ -89,7 +90,8 @@ def test_values_that_break_the_standard_are_kept_as_they_are(
     scan = read_scan(data.replace(valid, hostile), Limits())
     result = build_segmentation(scan, findings(scan), model())
     assert str(result[keyword].value).strip() == hostile[4:].decode().strip()
-    check_results(scan, [result, build_capture(scan, findings(scan), model())])
+    others = (build(scan, findings(scan), model()) for build in (build_capture, build_report))
+    check_results(scan, findings(scan), [result, *others])
 
 
 def test_what_the_result_had_before_does_not_stay():
