@@ -2,7 +2,7 @@
 
 All are fully convolutional, so that the same weights train on small images first and large ones
 last. Input (n, rows, columns, 2) as `adjuvant.preprocess.prepare` makes it, rows and columns
-multiples of 2 ** depth; output (n, rows, columns, labels), float32 probabilities.
+multiples of 2 ** (depth + 1); output (n, rows, columns, labels), float32 probabilities.
 """
 
 from __future__ import annotations
@@ -32,10 +32,35 @@ class Design:
 def unet(design: Design) -> keras.Model:
     """A 2-D U-Net (Ronneberger, MICCAI 2015) with batch normalisation instead of biases.
 
-    With 16 filters and depth 4: 1.9 M parameters, 6 GFLOP for one image of 256 x 256.
+    With 16 filters and depth 4: 2.0 M parameters, 7 GFLOP for one image of 256 x 256.
     """
     inputs = keras.Input((None, None, CHANNELS), name="counts")
-    x, skips = inputs, []
+    return keras.Model(inputs, _probabilities(_contract_and_grow(inputs, design), design))
+
+
+def coarse_unet(design: Design) -> keras.Model:
+    """The same U-Net at half the resolution, and a last step that draws the edge at the full one.
+
+    A gamma camera resolves 5 to 10 mm, several pixels of 256 x 256: half of them carry all the
+    anatomy, at a quarter of the work, and the deepest level sees the whole neck at once, which
+    tells the gland from salivary glands. With 16 filters and depth 4: 2.0 M parameters, 2 GFLOP.
+    """
+    inputs = keras.Input((None, None, CHANNELS), name="counts")
+    x = keras.layers.Conv2D(
+        design.filters, 4, strides=2, padding="same", name="stem", dtype=design.precision
+    )(inputs)
+    x = _contract_and_grow(x, design)
+    x = keras.layers.UpSampling2D(
+        interpolation="bilinear", name="edge_grow", dtype=design.precision
+    )(x)
+    x = keras.layers.Concatenate(name="edge_join", dtype=design.precision)([inputs, x])
+    x = _block(x, design.filters // 2, "edge", design.precision)
+    return keras.Model(inputs, _probabilities(x, design))
+
+
+def _contract_and_grow(x: keras.KerasTensor, design: Design) -> keras.KerasTensor:
+    """The U: halve and widen `depth` times, then the way back with a skip at every level."""
+    skips = []
     for level in range(design.depth):
         x = _block(x, design.filters * 2**level, f"down{level}", design.precision)
         skips.append(x)
@@ -47,11 +72,14 @@ def unet(design: Design) -> keras.Model:
             [skips[level], x]
         )
         x = _block(x, design.filters * 2**level, f"up{level}", design.precision)
-    # Probabilities near 0 and 1 need more digits than bfloat16 has.
-    outputs = keras.layers.Conv2D(
+    return x
+
+
+def _probabilities(x: keras.KerasTensor, design: Design) -> keras.KerasTensor:
+    """One map for each label. Probabilities near 0 and 1 need more digits than bfloat16 has."""
+    return keras.layers.Conv2D(
         design.labels, 1, activation="sigmoid", name="probabilities", dtype="float32"
     )(x)
-    return keras.Model(inputs, outputs, name="unet")
 
 
 def _block(x: keras.KerasTensor, filters: int, name: str, precision: str) -> keras.KerasTensor:
@@ -73,4 +101,7 @@ def _block(x: keras.KerasTensor, filters: int, name: str, precision: str) -> ker
     return x
 
 
-ARCHITECTURES: dict[str, Callable[[Design], keras.Model]] = {"unet": unet}
+ARCHITECTURES: dict[str, Callable[[Design], keras.Model]] = {
+    "unet": unet,
+    "coarse-unet": coarse_unet,
+}
