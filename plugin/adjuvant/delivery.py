@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from adjuvant.archive import Archive, Parents, Stored
-from adjuvant.errors import Fault
+from adjuvant.errors import Fault, Refusal
+from adjuvant.reader import Reader
 from adjuvant.results import encode
+from adjuvant.results.gate import check_refusal
+from adjuvant.results.report import build_refusal_report
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -18,6 +21,11 @@ KINDS = {
     "1.2.840.10008.5.1.4.1.1.7.4": "SC",
     "1.2.840.10008.5.1.4.1.1.88.34": "SR",
 }
+
+# Refusals that are not about a scan that the department waits for, or leave nothing to refer to.
+UNREPORTED = frozenset(
+    {"deleted", "missing-uid", "not-applicable", "not-dicom", "superseded", "too-large"}
+)
 
 
 def deliver(archive: Archive, source: str, results: Sequence[Dataset]) -> list[dict[str, str]]:
@@ -30,6 +38,24 @@ def deliver(archive: Archive, source: str, results: Sequence[Dataset]) -> list[d
     """
     parents = archive.parents(source)
     return [_deliver(archive, parents, result) for result in results]
+
+
+def deliver_refusal(
+    archive: Archive, source: str, header: Dataset, refusal: Refusal, reader: Reader
+) -> list[dict[str, str]]:
+    """Store the report that a scan was refused, as its only result; what became of it.
+
+    There is none where the file has no study in which to file it. Raises like `deliver`.
+    """
+    if refusal.code in UNREPORTED:
+        return []
+    interpretation = reader.interpretation.name
+    try:
+        report = build_refusal_report(header, refusal, reader.model, interpretation)
+    except Refusal:
+        return []
+    check_refusal(header, report)
+    return deliver(archive, source, [report])
 
 
 def _deliver(archive: Archive, parents: Parents, result: Dataset) -> dict[str, str]:

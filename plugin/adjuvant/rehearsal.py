@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage
 
 from adjuvant import __version__
-from adjuvant.errors import ModelFault, Refusal
+from adjuvant.errors import Fault, ModelFault, Refusal
 from adjuvant.image import Limits
 from adjuvant.interpretations import Interpretation
 from adjuvant.network import Network
@@ -29,12 +29,16 @@ SPACING_MM = 1.2
 def rehearse(interpretation: Interpretation, network: Network, limits: Limits) -> None:
     """Analyse the drawn scan and encode its results.
 
-    Raises Fault where a part of ours fails, ModelFault where the drawn scan itself is refused.
+    Raises ModelFault where a part of ours fails or the drawn scan itself is refused.
     """
     try:
         outcome = analyse(drawn_scan(), interpretation, network, limits)
+    except ModelFault:
+        raise
     except Refusal as refusal:
         raise ModelFault(f"the rehearsal was refused: {refusal.reason}") from refusal
+    except Fault as fault:
+        raise ModelFault(f"the rehearsal failed: {fault}") from fault
     for result in outcome.objects:
         encode(result)
 

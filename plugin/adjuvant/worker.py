@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjuvant.archive import Archive
-from adjuvant.delivery import deliver
+from adjuvant.delivery import deliver, deliver_refusal
 from adjuvant.errors import AdjuvantError, ArchiveFault, Fault, ModelFault, Refusal
 from adjuvant.health import Health, Log
 from adjuvant.image import Limits, read_header
@@ -26,10 +26,13 @@ from adjuvant.job import End, Job
 from adjuvant.ledger import Ledger, LedgerCorrupt
 from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Reader
+from adjuvant.rehearsal import rehearse
 from adjuvant.results.presentation import Presentation
 from adjuvant.results.provenance import is_own
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
     from adjuvant.network import Network
 
 ARCHIVE_POLL_S = 0.2
@@ -135,6 +138,9 @@ class Worker:
         readers = {one.interpretation.name: one for one in self._plan.readers()}
         self._readers = readers
         networks = {name: self._plan.load(one.folder) for name, one in readers.items()}
+        for name, one in readers.items():
+            # The limits of the site are for its scans: ours is drawn.
+            rehearse(one.interpretation, networks[name], Limits())
         self._networks = networks
         # TensorFlow leaves a million objects that live for ever: without them a collection, which
         # makes Orthanc's callbacks wait, takes a millisecond, and so does the end of the process.
@@ -158,11 +164,13 @@ class Worker:
             self._around.inbox.settle(job.task.instance)
             ledger.drop(job)
         except Refusal as refusal:
-            ledger.finish(job, End("refused", refusal.code, refusal.reason))
-            self._around.log.info(f"{job.task.instance} refused: {refusal.reason}")
+            self._finish_refused(job, End("refused", refusal.code, refusal.reason))
         except Exception as fault:
             self._failed(job, fault)
         else:
+            if end.state == "refused":
+                self._finish_refused(job, end)
+                return
             ledger.finish(job, end)
             self._around.health.succeed(time.time())
             total = sum(end.steps_ms.values())
@@ -181,7 +189,10 @@ class Worker:
         read = time.perf_counter()
         network = self._networks[job.task.interpretation]
         plan = self._plan
-        outcome = analyse(data, reader.interpretation, network, plan.limits, plan.presentation)
+        try:
+            outcome = analyse(data, reader.interpretation, network, plan.limits, plan.presentation)
+        except Refusal as refusal:
+            return self._report_refusal(job, header, refusal, reader)
         built = time.perf_counter()
         results = deliver(self._around.archive, job.task.instance, outcome.objects)
         for result in results:
@@ -189,6 +200,18 @@ class Worker:
         own = {"read": (read - begin) * 1e3, "store": (time.perf_counter() - built) * 1e3}
         steps = {name: round(ms, 2) for name, ms in {**outcome.steps_ms, **own}.items()}
         return End("done", steps_ms=steps, results=results, summary=summarise(outcome))
+
+    def _report_refusal(self, job: Job, header: Dataset, refusal: Refusal, reader: Reader) -> End:
+        """The rule accepted the scan, so that somebody waits for it: its study says why not."""
+        archive, instance = self._around.archive, job.task.instance
+        results = deliver_refusal(archive, instance, header, refusal, reader)
+        for result in results:
+            self._around.inbox.settle(result["instance"])
+        return End("refused", refusal.code, refusal.reason, results=results)
+
+    def _finish_refused(self, job: Job, end: End) -> None:
+        self._around.ledger.finish(job, end)
+        self._around.log.info(f"{job.task.instance} refused: {end.reason}")
 
     def _reader(self, job: Job) -> Reader:
         reader = self._readers.get(job.task.interpretation)

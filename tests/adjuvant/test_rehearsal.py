@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
+import numpy as np
 import pydicom
 import pytest
 
-from adjuvant.errors import ModelFault
+from adjuvant.errors import Fault, ModelFault
+from adjuvant.findings import Findings
 from adjuvant.image import Limits
 from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.model import Model
 from adjuvant.pipeline import analyse
 from adjuvant.rehearsal import drawn_scan, rehearse
+from adjuvant.scan import Scan
 from tests.networks import bright_network, model
 
 THYROID = INTERPRETATIONS["thyroid"]
@@ -36,6 +41,14 @@ def test_a_network_without_the_label_fails_the_rehearsal():
     other = model(output={"labels": ["knee"], "threshold": 0.5, "minimum_area_pixels": 20})
     with pytest.raises(ModelFault, match="has no label 'thyroid', only knee"):
         rehearse(THYROID, bright_network(other), Limits())
+
+
+def test_a_fault_of_any_part_means_that_the_model_cannot_be_used():
+    def interpret(scan: Scan, probabilities: np.ndarray, model: Model) -> Findings:
+        raise Fault("the outline is lost")
+
+    with pytest.raises(ModelFault, match="the rehearsal failed: the outline is lost"):
+        rehearse(replace(THYROID, interpret=interpret), bright_network(), Limits())
 
 
 def test_limits_that_refuse_the_drawn_scan_are_named():

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
 from adjuvant.archive import Archive, Connection
 from adjuvant.errors import Fault, ModelFault
@@ -27,6 +28,7 @@ from adjuvant.reader import Reader
 from adjuvant.results.presentation import STANDARD
 from adjuvant.worker import Plan, Surroundings, Worker, explain
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
+from tests.bad_inputs import BAD_INPUTS
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
 from tests.integration.tiny import BRIGHT, contract
 
@@ -77,7 +79,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     lines: list[str] = []
     ledger = Ledger(tmp_path / "ledger.sqlite")
     with small_orthanc() as orthanc:
-        archive = Archive(Connection(orthanc.url, TOKEN), 1 << 24)
+        archive = Archive(Connection(orthanc.url, TOKEN), 1 << 26)
         log = Log(lines.append, lines.append, lines.append)
         around = Surroundings(archive, ledger, Inbox(), Health("0.1.0"), log)
         plan = Plan(
@@ -159,15 +161,15 @@ def test_a_deleted_scan_is_refused(bench: Bench) -> None:
 
 def test_an_unexpected_error_ends_one_job_and_not_the_worker(bench: Bench) -> None:
     def broken(inputs: Any) -> Any:
-        if inputs.shape[0] == 1:
+        if inputs.shape[0] == 2:
             raise RuntimeError("Gudrun Geheimnis is in this text")
         return bright(inputs)
 
     bench.plan = replace(bench.plan, load=lambda folder: Network(MODEL, "CPU", broken))
-    bench.send()
     two = to_bytes(nm_dataset(thyroid_counts(128, 128, 2), views=("anterior", "posterior")))
-    bench.orthanc.put("b", two)
-    bench.around.inbox.offer("b", None)
+    bench.orthanc.put("a", two)
+    bench.around.inbox.offer("a", None)
+    bench.send("b")
     bench.work_until(lambda: bench.around.ledger.counts()["failed"] == 1)
     assert bench.around.ledger.counts()["done"] == 1
     job = bench.job()
@@ -195,6 +197,80 @@ def test_a_model_that_cannot_be_loaded_is_an_alarm_until_it_can(bench: Bench) ->
     assert sum("the file was altered" in line for line in bench.lines) == 1
 
 
+def test_a_model_that_fails_its_rehearsal_is_an_alarm_and_reads_nothing(bench: Bench) -> None:
+    networks = [bright, lambda inputs: np.full_like(inputs[..., :1], np.nan)]
+    states: list[str] = []
+
+    def load(folder: Path) -> Network:
+        states.append(str(bench.around.health.snapshot()["state"]))
+        return Network(MODEL, "CPU", networks.pop() if len(networks) > 1 else networks[0])
+
+    bench.plan = replace(bench.plan, load=load)
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    assert states[1] == "degraded"
+    assert any("not probabilities" in line for line in bench.lines)
+    assert bench.around.health.snapshot()["alarms"] == []
+
+
+def test_an_accepted_scan_that_is_refused_has_a_report_that_says_why(bench: Bench) -> None:
+    bench.orthanc.put("a", BAD_INPUTS["flat image"].data())
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    job = bench.job()
+    assert job is not None
+    assert job.code == "flat-image"
+    assert [result["kind"] for result in job.results] == ["SR"]
+    stored = dcmread(BytesIO(bench.orthanc.instances[job.results[0]["instance"]]))
+    texts = [str(element.value) for element in stored.iterall() if element.VR == "UT"]
+    assert f"Refused (flat-image): {job.reason}." in texts
+
+
+def test_a_scan_that_is_refused_twice_has_one_report(bench: Bench) -> None:
+    bench.orthanc.put("a", BAD_INPUTS["flat image"].data())
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    first = bench.job()
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: bench.job() != first and bench.is_in("refused")())
+    job = bench.job()
+    assert first is not None
+    assert job is not None
+    assert job.results == first.results
+    assert bench.orthanc.stores == 1
+
+
+def test_a_scan_of_another_organ_gets_no_report(bench: Bench) -> None:
+    knee = nm_dataset(thyroid_counts(64, 64), BodyPartExamined="KNEE", StudyDescription="Knee")
+    knee.SeriesDescription = "Knee"
+    bench.orthanc.put("a", to_bytes(knee))
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    job = bench.job()
+    assert job is not None
+    assert (job.code, job.results, bench.orthanc.stores) == ("not-applicable", [], 0)
+
+
+@pytest.mark.parametrize("name", [name for name, bad in BAD_INPUTS.items() if bad.stored])
+def test_no_bad_input_fails_because_of_its_report(bench: Bench, name: str) -> None:
+    bench.orthanc.put("a", BAD_INPUTS[name].data())
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    job = bench.job()
+    assert job is not None
+    assert (job.code, job.attempts) == (BAD_INPUTS[name].code, 1)
+
+
+def test_a_fault_while_storing_the_report_of_a_refusal_is_tried_again(bench: Bench) -> None:
+    bench.orthanc.put("a", BAD_INPUTS["flat image"].data())
+    bench.orthanc.broken.add("/study")
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("failed"))
+    job = bench.job()
+    assert job is not None
+    assert job.attempts == 2
+
+
 def test_a_job_of_an_older_model_is_read_by_the_new_one(bench: Bench) -> None:
     bench.orthanc.put("a", to_bytes(nm_dataset(thyroid_counts(128, 128))))
     old = Task("a", "thyroid", "thyroid 0.0.9", "older digest")
@@ -208,7 +284,11 @@ def test_a_job_of_an_older_model_is_read_by_the_new_one(bench: Bench) -> None:
 def test_a_stop_during_a_job_puts_it_back_without_losing_an_attempt(bench: Bench) -> None:
     entered, leave = threading.Event(), threading.Event()
 
+    rehearsed = iter([True])
+
     def slow(inputs: Any) -> Any:
+        if next(rehearsed, False):
+            return bright(inputs)
         entered.set()
         leave.wait(10)
         raise Fault("Orthanc is going away")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adjuvant.delivery import UNREPORTED
 from tests.builder import to_bytes
 from tests.headers import BAD_INPUTS
 from tests.integration.hospital import Hospital, scan
@@ -15,7 +16,8 @@ def test_bad_input_is_refused_with_its_reason(hospital: Hospital, name: str) -> 
     job = hospital.wait_for_end(hospital.send_by_rest(bad.data()))
     assert (job["state"], job["code"]) == ("refused", bad.code), job
     assert job["reason"]
-    assert job["results"] == []
+    reported = bad.code not in UNREPORTED
+    assert [result["kind"] for result in job["results"]] == ["SR"] * reported
 
 
 def test_after_all_that_the_worker_still_reads(hospital: Hospital) -> None:

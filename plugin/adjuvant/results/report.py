@@ -44,7 +44,7 @@ def build_report(scan: Scan, findings: Findings, model: Model) -> Dataset:
     remarks = [(words.QUALITY_FINDING, remark) for remark in findings.remarks]
     first = summary(scan.header, interpretation, model, (words.UPTAKE, uptake), remarks)
     groups = [first, *groups_of(scan, findings, model)]
-    result = _build(scan.header, interpretation, model, groups)
+    result = _build(scan.header, interpretation, model, groups, "report")
     result.CurrentRequestedProcedureEvidenceSequence = _evidence(
         scan.header, [_source(scan.header), *_siblings(scan.header, interpretation, model)]
     )
@@ -65,21 +65,23 @@ def build_refusal_report(
     require_uids(header)
     reason = [(words.COMMENT, f"Refused ({refusal.code}): {refusal.reason}.")]
     group = summary(header, interpretation, model, (words.OUTCOME, words.REFUSED), reason)
-    result = _build(header, interpretation, model, [group])
+    result = _build(header, interpretation, model, [group], "refusal")
     result.CurrentRequestedProcedureEvidenceSequence = _evidence(header, [_source(header)])
     result.CompletionFlag = "PARTIAL"
     result.CompletionFlagDescription = items.plain(f"Refused: {refusal.code}")[:64]
     return result
 
 
-def _build(header: Dataset, interpretation: str, model: Model, groups: list[Dataset]) -> Dataset:
+def _build(
+    header: Dataset, interpretation: str, model: Model, groups: list[Dataset], kind: uids.Kind
+) -> Dataset:
     """The document: the tree's root and the modules around it (PS3.3 C.17)."""
     result = items.container(words.TITLE, _content(model, groups), "1500", None)
     names = (header.SOPInstanceUID, interpretation, model.digest)
     result.SOPClassUID = Comprehensive3DSRStorage
-    result.SOPInstanceUID = uids.result_uid(*names, "report")
-    result.SeriesInstanceUID = uids.series_uid(*names, "report")
-    result.SeriesNumber = provenance.series_number(header, "report")
+    result.SOPInstanceUID = uids.result_uid(*names, kind)
+    result.SeriesInstanceUID = uids.series_uid(*names, kind)
+    result.SeriesNumber = provenance.series_number(header, kind)
     result.SeriesDescription = provenance.series_description(f"{interpretation} report", model)
     result.Modality = "SR"
     result.InstanceNumber = 1

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
-Kind = Literal["seg", "capture", "report"]
+Kind = Literal["seg", "capture", "report", "refusal"]
 
-# The order in which a viewer lists the results of one scan.
-KINDS: tuple[Kind, ...] = ("seg", "capture", "report")
+# The order in which a viewer lists the results of one scan. The report of a refusal has a UID of
+# its own: the same scan may be read later, when a limit was raised, and has another report then.
+KINDS: tuple[Kind, ...] = ("seg", "capture", "report", "refusal")
 
 IMPLEMENTATION = "implementation"
 
