@@ -164,17 +164,20 @@ class Worker:
             self._around.inbox.settle(job.task.instance)
             ledger.drop(job)
         except Refusal as refusal:
-            self._finish_refused(job, End("refused", refusal.code, refusal.reason))
+            self._finish(job, End("refused", refusal.code, refusal.reason))
         except Exception as fault:
             self._failed(job, fault)
         else:
-            if end.state == "refused":
-                self._finish_refused(job, end)
-                return
-            ledger.finish(job, end)
-            self._around.health.succeed(time.time())
-            total = sum(end.steps_ms.values())
-            self._around.log.info(f"{job.task.instance} done in {total:.0f} ms")
+            self._finish(job, end)
+
+    def _finish(self, job: Job, end: End) -> None:
+        self._around.ledger.finish(job, end)
+        if end.state == "refused":
+            self._around.log.info(f"{job.task.instance} refused: {end.reason}")
+            return
+        self._around.health.succeed(time.time())
+        total = sum(end.steps_ms.values())
+        self._around.log.info(f"{job.task.instance} done in {total:.0f} ms")
 
     def _read(self, job: Job) -> End:
         reader = self._reader(job)
@@ -208,10 +211,6 @@ class Worker:
         for result in results:
             self._around.inbox.settle(result["instance"])
         return End("refused", refusal.code, refusal.reason, results=results)
-
-    def _finish_refused(self, job: Job, end: End) -> None:
-        self._around.ledger.finish(job, end)
-        self._around.log.info(f"{job.task.instance} refused: {end.reason}")
 
     def _reader(self, job: Job) -> Reader:
         reader = self._readers.get(job.task.interpretation)
