@@ -42,6 +42,7 @@ ENGINE = (
     "ledger",
     "reader",
     "service",
+    "superseding",
     "worker",
 )
 # What is pure may be used by training and by the command line, without any archive.

@@ -195,7 +195,7 @@ class Archive:
         return Stored(said["ID"], said["ParentSeries"], parents, said["Status"] == "Success")
 
     def delete(self, instance: str) -> None:
-        """Delete an instance; nothing else than a result that we just stored ourselves."""
+        """Delete an instance; nothing else than a result of ours."""
         with self._answer("DELETE", f"/instances/{instance}") as answer:
             self._require(answer, "/instances/…")
 

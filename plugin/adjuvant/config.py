@@ -57,6 +57,7 @@ class Settings(BaseModel):
     retry_seconds: float = Field(default=15.0, gt=0, le=3600)
     sweep_seconds: float = Field(default=60.0, ge=1, le=86400)
     analyse_existing: bool = False
+    earlier_results: Literal["keep", "replace"] = "keep"
     language: Language = "en"
     colour_map: ColourMap = "inverse grey"
 

@@ -136,6 +136,23 @@ class Ledger:
                 "UPDATE jobs SET state='queued', attempts=attempts-1 WHERE id=?", (job.id,)
             )
 
+    def supersede(self, task: Task) -> None:
+        """The results of other models for the same scan and interpretation are not there any more.
+
+        Their jobs stay done, for they were; asked for again, they start anew.
+        """
+        with self._writing() as database:
+            database.execute(
+                "UPDATE jobs SET code='superseded', reason=? WHERE instance=? AND "
+                "interpretation=? AND model_digest<>? AND state='done'",
+                (
+                    f"its results were replaced by those of {task.model}",
+                    task.instance,
+                    task.interpretation,
+                    task.model_digest,
+                ),
+            )
+
     def reopen(self, job: Job) -> None:
         """Queue a job that had ended, with all its attempts again: sent or asked for once more."""
         with self._writing() as database:

@@ -84,6 +84,7 @@ class Service:
             load=partial(load_network, device=settings.device, threads=settings.threads),
             limits=Limits(settings.maximum_matrix, settings.maximum_frames),
             presentation=settings.presentation,
+            replace_earlier=settings.earlier_results == "replace",
             maximum_attempts=settings.maximum_attempts,
             retry_s=settings.retry_seconds,
             sweep_s=settings.sweep_seconds,

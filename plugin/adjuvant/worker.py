@@ -22,13 +22,14 @@ from adjuvant.health import Health, Log
 from adjuvant.image import Limits, read_header
 from adjuvant.inbox import Inbox
 from adjuvant.intake import Intake
-from adjuvant.job import End, Job
+from adjuvant.job import End, Job, Task
 from adjuvant.ledger import Ledger, LedgerCorrupt
 from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Reader
 from adjuvant.rehearsal import rehearse
 from adjuvant.results.presentation import Presentation
 from adjuvant.results.provenance import is_own
+from adjuvant.superseding import delete_earlier
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -58,6 +59,7 @@ class Plan:
     load: Callable[[Path], Network]
     limits: Limits
     presentation: Presentation
+    replace_earlier: bool
     maximum_attempts: int
     retry_s: float
     sweep_s: float
@@ -200,9 +202,18 @@ class Worker:
         results = deliver(self._around.archive, job.task.instance, outcome.objects)
         for result in results:
             self._around.inbox.settle(result["instance"])
+        if self._plan.replace_earlier:
+            self._replace_earlier(job.task, outcome)
         own = {"read": (read - begin) * 1e3, "store": (time.perf_counter() - built) * 1e3}
         steps = {name: round(ms, 2) for name, ms in {**outcome.steps_ms, **own}.items()}
         return End("done", steps_ms=steps, results=results, summary=summarise(outcome))
+
+    def _replace_earlier(self, task: Task, outcome: Outcome) -> None:
+        source = str(outcome.scan.header.SOPInstanceUID)
+        deleted = delete_earlier(self._around.archive, task, source)
+        self._around.ledger.supersede(task)
+        if deleted:
+            self._around.log.warning(f"{task.instance}: {deleted} earlier results were replaced")
 
     def _report_refusal(self, job: Job, header: Dataset, refusal: Refusal, reader: Reader) -> End:
         """The rule accepted the scan, so that somebody waits for it: its study says why not."""

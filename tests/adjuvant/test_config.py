@@ -37,6 +37,7 @@ def test_the_shipped_values_are_the_defaults() -> None:
         ({"Threads": True}, r"^Adjuvant\.Threads: has to be a whole number, got True$"),
         ({"Threads": -1}, r"^Adjuvant\.Threads: .*greater than or equal to 0, got -1$"),
         ({"Device": "tpu"}, r"^Adjuvant\.Device: .*'auto', 'cpu' or 'gpu', got 'tpu'$"),
+        ({"EarlierResults": True}, r"^Adjuvant\.EarlierResults: .*'keep' or 'replace', got True$"),
         ({"Language": "es"}, r"^Adjuvant\.Language: .*'en', 'fr', 'de' or 'nl', got 'es'$"),
         ({"ColourMap": "Hot Iron"}, r"^Adjuvant\.ColourMap: .*'hot iron' or .*got 'Hot Iron'$"),
         ({"RetrySeconds": 0}, r"^Adjuvant\.RetrySeconds: .*greater than 0, got 0$"),

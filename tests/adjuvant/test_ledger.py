@@ -188,3 +188,26 @@ def test_a_closed_ledger_is_a_fault(tmp_path: Path) -> None:
     ledger.close()
     with pytest.raises(LedgerFault, match="cannot be used"):
         ledger.counts()
+
+
+def test_jobs_whose_results_were_replaced_stay_done_say_so_and_can_start_anew(
+    ledger: Ledger,
+) -> None:
+    jobs = []
+    for digest in ("old", "new"):
+        ledger.add([task(digest=digest)])
+        job = ledger.claim(time.time())
+        assert job is not None
+        ledger.finish(job, End("done", results=[{"instance": digest}]))
+        jobs.append(job)
+    other = claimed(ledger, "another scan")
+    ledger.finish(other, End("done"))
+    ledger.supersede(task(digest="new"))
+    old, new, apart = (ledger.job(job.id) for job in (*jobs, other))
+    assert old is not None
+    assert new is not None
+    assert apart is not None
+    assert (old.state, old.code, new.code, apart.code) == ("done", "superseded", None, None)
+    assert old.reason == "its results were replaced by those of thyroid 0.1.0"
+    ledger.reopen(old)
+    assert (state(ledger, old), ledger.counts()["queued"]) == ("queued", 1)

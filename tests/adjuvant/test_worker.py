@@ -87,6 +87,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             load=lambda folder: Network(MODEL, "CPU", bright),
             limits=Limits(),
             presentation=STANDARD,
+            replace_earlier=False,
             maximum_attempts=2,
             retry_s=0.01,
             sweep_s=60.0,
