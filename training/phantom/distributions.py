@@ -1,8 +1,9 @@
 """Every random choice about a patient, in one place. Lengths in mm, angles in degrees.
 
-Lobes of 43 x 15 x 12 mm, isthmus absent in 17 %, pyramidal lobe in 38 % follow published anatomy;
-the shares and strengths of diseases are assumptions (`docs/truth.md`). Activities are per volume and relative to soft tissue; for a normal gland they
-were set so that the one published clinical acquisition is matched (see the tests).
+Lobes of 43 x 15 x 12 mm, isthmus absent in 17 %, pyramidal lobe in 38 %: published anatomy; the
+shares and strengths of diseases are assumptions (`docs/truth.md`). Activities are per volume and
+relative to soft tissue; for a normal gland they were set so that the one published clinical
+acquisition is matched (see the tests).
 """
 
 from __future__ import annotations
