@@ -19,6 +19,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _known_architecture(name: str) -> str:
+    if name not in ARCHITECTURES:
+        raise ValueError(f"known architectures are {', '.join(sorted(ARCHITECTURES))}")
+    return name
+
+
 class Network(Strict):
     """Which architecture, and its numbers."""
 
@@ -30,9 +36,7 @@ class Network(Strict):
     @field_validator("architecture")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in ARCHITECTURES:
-            raise ValueError(f"known architectures are {', '.join(sorted(ARCHITECTURES))}")
-        return name
+        return _known_architecture(name)
 
     def design(self, labels: int) -> Design:
         """The same, as the architecture takes it."""
@@ -54,14 +58,24 @@ class Augmentation(Strict):
 
 
 class Stage(Strict):
-    """Epochs at one image size; the learning rate falls over each stage along a cosine."""
+    """Epochs at one image size; the learning rate falls over each stage along a cosine.
 
+    A stage may have an `architecture` of its own, which the next one grows from: layers of the
+    same name and shape keep what they have learnt. The last stage has the recipe's.
+    """
+
+    architecture: str | None = None
     size: int = Field(ge=16, le=1024)
     epochs: int = Field(ge=1)
     batch: int = Field(ge=1, le=512)
     learning_rate: float = Field(gt=0, le=1)
     warm_up: float = Field(default=0.05, ge=0, lt=1, description="Part of the stage's steps.")
     patience: int = Field(default=0, ge=0, description="Epochs without progress; 0: never stop.")
+
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        return None if name is None else _known_architecture(name)
 
 
 class Recipe(Strict):
@@ -96,6 +110,12 @@ class Recipe(Strict):
                     f"stages.{number}.batch must not be above images_per_epoch "
                     f"({self.images_per_epoch}), got {stage.batch}"
                 )
+        if self.stages[-1].architecture is not None:
+            raise ValueError(
+                "the last stage has the architecture of the section network, "
+                f"got stages.{len(self.stages) - 1}.architecture "
+                f"{self.stages[-1].architecture!r}"
+            )
         if self.stages[-1].size != self.preprocessing.size:
             raise ValueError(
                 f"the last stage's size must be preprocessing.size "

@@ -71,18 +71,20 @@ def train(recipe: Recipe, data: Data, run: Path, console: Console) -> State:
     _claim(recipe, data, run)
     state = read_state(run)
     keras.utils.set_random_seed(recipe.seed)
-    network = build(recipe)
     for number in range(state.stage, len(recipe.stages)):
+        network = build(recipe, stage=number)
         state = _train_stage(network, recipe, data, (run, number, console))
     return state
 
 
-def build(recipe: Recipe, precision: str | None = None) -> keras.Model:
-    """The recipe's network with fresh weights, at its own precision or the one given."""
+def build(recipe: Recipe, precision: str | None = None, stage: int = -1) -> keras.Model:
+    """A stage's network (the last one's is the recipe's) with fresh weights, at its own precision
+    or the one given."""
     design = recipe.network.design(len(recipe.labels))
     if precision is not None:
         design = replace(design, precision=precision)
-    return ARCHITECTURES[recipe.network.architecture](design)
+    name = recipe.stages[stage].architecture or recipe.network.architecture
+    return ARCHITECTURES[name](design)
 
 
 def read_state(run: Path) -> State:
@@ -148,11 +150,11 @@ def _train_stage(
     training = reduced(data.training, stage.size)
     compile_for(network, recipe)
     if state.weights is not None:
-        if state.stage == number:
+        if state.epoch > 0:
             network.optimizer.build(network.trainable_variables)
             network.load_weights(run / state.weights)
         else:
-            _load_without_optimizer(network, recipe, run / state.weights)
+            _grow_from(network, recipe, number - 1, run / state.weights)
     while state.epoch < stage.epochs and not _stalled(state, stage):
         title = f"stage {number + 1}/{len(recipe.stages)} epoch {state.epoch + 1}/{stage.epochs}"
         row = _train_epoch(network, recipe, training, (number, state.epoch, title, console))
@@ -174,13 +176,17 @@ def compile_for(network: keras.Model, recipe: Recipe) -> None:
     network.compile(optimizer, dice_and_cross_entropy, jit_compile=False)
 
 
-def _load_without_optimizer(network: keras.Model, recipe: Recipe, weights: Path) -> None:
-    """The weights of the stage before, whose optimizer this stage does not go on with."""
-    before = build(recipe)
+def _grow_from(network: keras.Model, recipe: Recipe, stage: int, weights: Path) -> None:
+    """Take over what the stage before has learnt, layer by layer, and nothing of its optimizer."""
+    before = build(recipe, stage=stage)
     compile_for(before, recipe)
     before.optimizer.build(before.trainable_variables)
     before.load_weights(weights)
-    network.set_weights(before.get_weights())
+    learnt = {layer.name: layer.get_weights() for layer in before.layers}
+    for layer in network.layers:
+        values = learnt.get(layer.name, [])
+        if [value.shape for value in values] == [value.shape for value in layer.get_weights()]:
+            layer.set_weights(values)
 
 
 def _stalled(state: State, stage: Stage) -> bool:

@@ -38,7 +38,7 @@ class Preprocessing:
     """The numbers of the definition above; they are part of a model's contract."""
 
     size: int = 256
-    scale_percentile: float = 99.95
+    scale_percentile: float = 99.8
     sqrt_ceiling: float = 4.0
     log_gain: float = 0.5
     log_ceiling: float = 4.0
