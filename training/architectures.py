@@ -2,7 +2,8 @@
 
 All are fully convolutional, so that the same weights train on small images first and large ones
 last. Input (n, rows, columns, 2) as `adjuvant.preprocess.prepare` makes it, rows and columns
-multiples of 2 ** (depth + 1); output (n, rows, columns, labels), float32 probabilities.
+multiples of 2 ** (depth + HALVINGS_BEFORE); output (n, rows, columns, labels), float32
+probabilities.
 """
 
 from __future__ import annotations
@@ -104,3 +105,5 @@ ARCHITECTURES: dict[str, Callable[[Design], keras.Model]] = {
     "unet": unet,
     "coarse-unet": coarse_unet,
 }
+# How often an image is halved before the U, which halves it `depth` times.
+HALVINGS_BEFORE = {"unet": 0, "coarse-unet": 1}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from adjuvant.preprocess import Preprocessing
-from training.architectures import ARCHITECTURES, Design
+from training.architectures import ARCHITECTURES, HALVINGS_BEFORE, Design
 from training.errors import RecipeError
 
 
@@ -98,8 +98,9 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Recipe:
-        step = 2**self.network.depth
         for number, stage in enumerate(self.stages):
+            name = stage.architecture or self.network.architecture
+            step = 2 ** (self.network.depth + HALVINGS_BEFORE[name])
             if stage.size % step:
                 raise ValueError(
                     f"stages.{number}.size must be a multiple of {step} "

@@ -32,9 +32,9 @@ def describe(recipe: Recipe, data: Data, console: Console) -> None:
 
 def rehearse(recipe: Recipe, data: Data, console: Console) -> None:
     """Train a few steps of every stage on weights that are thrown away; print the time it takes."""
-    network = build(recipe)
     total = 0.0
     for number, stage in enumerate(recipe.stages):
+        network = build(recipe, stage=number)
         seconds = _seconds_per_step(network, recipe, data, number)
         steps = recipe.images_per_epoch // stage.batch * stage.epochs
         total += seconds * steps

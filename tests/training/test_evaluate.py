@@ -67,9 +67,10 @@ def test_the_outline_that_is_measured_is_the_one_that_the_plugin_delivers(number
     scan = BytesIO()
     dcmwrite(scan, to_dicom(case), enforce_file_format=True)
     outcome = analyse(scan.getvalue(), INTERPRETATIONS["thyroid"], NETWORK, Limits())
-    (segment,) = outcome.findings.segments
-    assert segment.masks.any()
-    np.testing.assert_array_equal(find_gland(case, NETWORK), segment.masks[0])
+    gland = outcome.findings.segments[0]
+    assert gland.type.meaning == "Thyroid"
+    assert gland.masks.any()
+    np.testing.assert_array_equal(find_gland(case, NETWORK), gland.masks[0])
 
 
 def test_a_scan_without_gland_counts_as_silent_or_not() -> None:

@@ -31,7 +31,18 @@ def test_recipes_of_the_package_are_valid_and_named_as_their_file(path: Path) ->
             HEAD + "images_per_epoch = 4\n" + STAGE.replace("batch = 1", "batch = 5"),
             r"stages.0.batch must not be above images_per_epoch \(4\), got 5",
         ),
-        (HEAD + '[network]\narchitecture = "net"\n' + STAGE, "architectures are unet, got 'net'"),
+        (
+            HEAD + '[network]\narchitecture = "net"\n' + STAGE,
+            "architectures are coarse-unet, unet, got 'net'",
+        ),
+        (
+            HEAD + '[network]\narchitecture = "coarse-unet"\n' + STAGE.replace("256", "272"),
+            "multiple of 32 .*, got 272",
+        ),
+        (
+            HEAD + STAGE + 'architecture = "coarse-unet"\n',
+            "the last stage has the architecture of the section network",
+        ),
         ("name = ", "is not TOML"),
     ],
 )

@@ -12,7 +12,8 @@ from ellipses import QUIET, RECIPE, ellipse_data
 import training.train
 from training.batches import example
 from training.errors import TrainingError
-from training.train import build, compile_for, learning_rate, train
+from training.recipe import Recipe
+from training.train import Data, build, compile_for, learning_rate, train
 
 
 def test_a_small_network_learns_a_few_scans_by_heart() -> None:
@@ -64,6 +65,43 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
     # Nothing is left to do: a third call trains no further.
     assert train(RECIPE, data, tmp_path / "cut", QUIET) == resumed
+
+
+def test_a_stage_grows_from_what_the_one_before_has_learnt(tmp_path: Path) -> None:
+    stages = [
+        {"architecture": "unet", "size": 16, "epochs": 1, "batch": 8, "learning_rate": 0.01},
+        {"size": 32, "epochs": 1, "batch": 8, "learning_rate": 1e-9},
+    ]
+    content = RECIPE.model_dump() | {"stages": stages}
+    content["network"]["architecture"] = "coarse-unet"
+    recipe = Recipe.model_validate(content)
+    half = Recipe.model_validate(
+        content
+        | {
+            "network": content["network"] | {"architecture": "unet"},
+            "preprocessing": content["preprocessing"] | {"size": 16},
+            "stages": [stages[0] | {"architecture": None}],
+        }
+    )
+    data = ellipse_data()
+    learnt = weights_of(half, data, tmp_path / "half")
+    grown = weights_of(recipe, data, tmp_path / "grown")
+    # A learning rate of next to nothing leaves what was taken over as it was.
+    np.testing.assert_allclose(grown["down0a_convolution"], learnt["down0a_convolution"], atol=1e-5)
+    np.testing.assert_allclose(grown["up0b_convolution"], learnt["up0b_convolution"], atol=1e-5)
+    assert "edgea_convolution" in grown
+    assert "edgea_convolution" not in learnt
+
+
+def weights_of(recipe: Recipe, data: Data, run: Path) -> dict[str, np.ndarray]:
+    """Train; the kernels of the convolutions by the names of their layers."""
+    state = train(recipe, data, run, QUIET)
+    network = build(recipe)
+    compile_for(network, recipe)
+    network.optimizer.build(network.trainable_variables)
+    assert state.weights is not None
+    network.load_weights(run / state.weights)
+    return {one.name: one.get_weights()[0] for one in network.layers if one.get_weights()}
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
