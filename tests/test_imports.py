@@ -25,7 +25,14 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "pydicom": ("",),
     "requests": ("archive.py",),
     "rich": ("__main__.py", "batch.py"),
-    "scipy": ("preprocess.py", "measure.py", "lobes.py", "interpretations/", "results/"),
+    "scipy": (
+        "preprocess.py",
+        "measure.py",
+        "lobes.py",
+        "visibility.py",
+        "interpretations/",
+        "results/",
+    ),
     "tensorflow": ("network.py",),
     "urllib3": ("archive.py",),  # below requests
     "typer": ("__main__.py", "batch.py"),

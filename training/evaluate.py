@@ -60,7 +60,7 @@ def find_gland(case: Case, network: Network) -> Mask:
     inputs = prepare(case.counts.astype(np.float32), network.model.preprocessing)
     rows, columns = case.counts.shape
     probabilities = on_source_matrix(network(inputs[None]), (rows, columns))
-    mask: Mask = gland_masks(probabilities, network.model)[0]
+    mask: Mask = gland_masks([case.counts], probabilities, network.model)[0]
     return mask
 
 

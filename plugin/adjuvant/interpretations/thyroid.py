@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.ndimage import label
 
@@ -15,6 +17,7 @@ from adjuvant.model import Model
 from adjuvant.preprocess import Image, Mask
 from adjuvant.scan import Frame, Scan
 from adjuvant.sides import contradicted_frames
+from adjuvant.visibility import without_suppressed
 
 NAME = "thyroid"
 GLAND = "thyroid"
@@ -34,7 +37,7 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
     `probabilities` is float32 (frames, rows, columns, labels) on the source's own matrix. Raises
     ModelFault where the model has no label for the gland.
     """
-    masks = gland_masks(probabilities, model)
+    masks = gland_masks([frame.counts for frame in scan.frames], probabilities, model)
     area = pixel_area_cm2(scan)
     measures = tuple(
         measure_frame(frame, mask, area) for frame, mask in zip(scan.frames, masks, strict=True)
@@ -44,8 +47,8 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
     return Findings(NAME, (gland, *lobes), measures, (*remarks(scan, masks, measures), *said))
 
 
-def gland_masks(probabilities: Image, model: Model) -> Mask:
-    """Probabilities -> the gland on every frame, bool (frames, rows, columns).
+def gland_masks(counts: Sequence[Image], probabilities: Image, model: Model) -> Mask:
+    """Counts and probabilities of every frame -> the gland, bool (frames, rows, columns).
 
     The only way from a network's answer to an outline: the plugin delivers it and
     `training.evaluate` measures it. Raises ModelFault where the model has no label for the gland.
@@ -56,7 +59,8 @@ def gland_masks(probabilities: Image, model: Model) -> Mask:
     maps = probabilities[..., model.output.labels.index(GLAND)]
     rows, columns = maps.shape[1:]
     smallest = minimum_area((rows, columns), model)
-    return np.stack([gland_mask(one, model.output.threshold, smallest) for one in maps])
+    masks = (gland_mask(one, model.output.threshold, smallest) for one in maps)
+    return np.stack([without_suppressed(*pair) for pair in zip(masks, counts, strict=True)])
 
 
 def minimum_area(shape: tuple[int, int], model: Model) -> float:
