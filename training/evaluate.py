@@ -57,10 +57,11 @@ def find_gland(case: Case, network: Network) -> Mask:
 
     Raises Refusal where the plugin would refuse the scan.
     """
-    inputs = prepare(case.counts.astype(np.float32), network.model.preprocessing)
-    rows, columns = case.counts.shape
+    counts = case.counts.astype(np.float32)
+    inputs = prepare(counts, network.model.preprocessing)
+    rows, columns = counts.shape
     probabilities = on_source_matrix(network(inputs[None]), (rows, columns))
-    mask: Mask = gland_masks([case.counts], probabilities, network.model)[0]
+    mask: Mask = gland_masks([counts], probabilities, network.model)[0]
     return mask
 
 
