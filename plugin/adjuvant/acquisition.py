@@ -79,7 +79,8 @@ def require_static(header: Dataset, frames: int) -> None:
     if not kind and text(header, "WholeBodyTechnique"):
         raise Refusal("not-static", "WholeBodyTechnique is present: a whole-body sweep")
     pointers = values(header, "FrameIncrementPointer")
-    moving = [pointer for pointer in pointers if pointer not in STATIC_VECTORS]
+    # A list, searched by equality: under a wrong VR a pointer can be anything, even unhashable.
+    moving = [pointer for pointer in pointers if pointer not in list(STATIC_VECTORS)]
     if frames > 1 and moving:
         tags = [str(pointer) for pointer in moving if isinstance(pointer, BaseTag)]
         names = ", ".join(tags) or "no vector"

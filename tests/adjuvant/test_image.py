@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -129,6 +129,7 @@ VRS = st.sampled_from(["US", "LO", "CS", "IS", "DS", "SQ", "OW", "UI", "AT", "FD
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@example(0x00280009, "SQ", bytes(8), False)
 @given(st.sampled_from(TAGS), VRS, st.binary(max_size=40), st.booleans())
 def test_no_mutation_of_an_element_ends_otherwise(tag: int, vr: str, raw: bytes, own_vr: bool):
     """Any element with any bytes, under its own or any VR: a Scan or a Refusal, nothing else."""

@@ -33,9 +33,17 @@ async function openSegmentation(page) {
   return page.locator(cy('data-row-title')).allInnerTexts();
 }
 
-// Where the scan is drawn on the page, in pixels.
+// Where the scan is drawn on the page, in pixels. OHIF replaces the canvas when it shows something
+// else: between the two there is none, or one that is not laid out yet.
 async function canvasBox(page) {
-  return page.locator('.cornerstone-canvas').first().boundingBox();
+  const canvas = page.locator('.cornerstone-canvas').first();
+  for (let tries = 0; tries < 100; tries += 1) {
+    await canvas.waitFor();
+    const box = await canvas.boundingBox();
+    if (box !== null) return box;
+    await page.waitForTimeout(100);
+  }
+  throw new Error('no canvas is shown');
 }
 
 async function toggleAllSegments(page) {
