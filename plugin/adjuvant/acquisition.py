@@ -25,7 +25,8 @@ NOT_STATIC = {
 }
 
 # The only vectors by which frames of a static image may differ (PS3.3 C.8.4.8).
-STATIC_VECTORS = {Tag("EnergyWindowVector"), Tag("DetectorVector")}
+# A tuple, searched by equality: under a wrong VR a pointer can be anything, even unhashable.
+STATIC_VECTORS = (Tag("EnergyWindowVector"), Tag("DetectorVector"))
 
 # PS3.16 CID 26: SNOMED CT, and the SNOMED-RT codes (SRT, SNM3, 99SDM) of older cameras.
 VIEWS_BY_CODE = {
@@ -79,8 +80,7 @@ def require_static(header: Dataset, frames: int) -> None:
     if not kind and text(header, "WholeBodyTechnique"):
         raise Refusal("not-static", "WholeBodyTechnique is present: a whole-body sweep")
     pointers = values(header, "FrameIncrementPointer")
-    # A list, searched by equality: under a wrong VR a pointer can be anything, even unhashable.
-    moving = [pointer for pointer in pointers if pointer not in list(STATIC_VECTORS)]
+    moving = [pointer for pointer in pointers if pointer not in STATIC_VECTORS]
     if frames > 1 and moving:
         tags = [str(pointer) for pointer in moving if isinstance(pointer, BaseTag)]
         names = ", ".join(tags) or "no vector"
