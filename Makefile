@@ -1,12 +1,13 @@
 # One command for each thing that one does with this project. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run viewer test lint types benchmarks lock clean
+.PHONY: help setup setup-dev demo run viewer test test-kills lint types benchmarks lock audit fuzz clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
 DATA ?= ./data
 ARGS ?=
+FUZZ_EXAMPLES ?= 20000
 
 PYTHON := .venv/bin/python
 CODE := plugin training deploy benchmarks tests
@@ -37,6 +38,9 @@ viewer: ## the same with OHIF beside it, in any browser
 test: setup-dev ## the whole suite, with a real Orthanc (ARGS="tests/adjuvant -x")
 	@$(PYTHON) -m pytest $(ARGS)
 
+test-kills: setup-dev ## kill a real Orthanc thirty times while it works (some minutes)
+	@ADJUVANT_KILLS=30 $(PYTHON) -m pytest -s tests/integration/test_kills.py $(ARGS)
+
 lint: setup-dev ## style
 	@$(PYTHON) -m ruff check $(CODE)
 	@$(PYTHON) -m ruff format --check $(CODE)
@@ -54,6 +58,21 @@ lock: setup-dev ## pin every dependency anew from pyproject.toml (ARGS=--upgrade
 	@$(COMPILE) --output-file requirements/runtime.lock pyproject.toml
 	@$(COMPILE) --constraint requirements/runtime.lock --extra dev --extra training \
 		--output-file requirements/dev.lock pyproject.toml
+
+AUDIT = .venv/audit
+PIP_AUDIT = pip-audit==2.10.0
+
+audit: setup-dev ## look up known vulnerabilities of what is locked (needs the network)
+	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
+		$(AUDIT)/bin/pip install --quiet $(PIP_AUDIT); }
+	@for lock in runtime dev; do \
+		$(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements/$$lock.lock || { \
+		echo "audit: see above; where the database cannot be reached, nothing was checked" >&2; \
+		exit 1; }; done
+
+fuzz: setup-dev ## damaged headers and files for a long time (FUZZ_EXAMPLES=20000)
+	@ADJUVANT_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON) -m pytest --timeout 0 $(ARGS) \
+		tests/adjuvant/test_fuzzing.py
 
 clean: ## remove .venv and caches; never data, models or Debian packages
 	rm -rf .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build

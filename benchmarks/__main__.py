@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import footprint, latency, reception
+from benchmarks import endurance, footprint, latency, reception
 from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "reception": reception.measure,
     "latency": latency.measure,
     "footprint": footprint.measure,
+    "endurance": endurance.measure,
 }
 
 

@@ -75,18 +75,19 @@ def _memory(side: str) -> dict[str, float]:
         tempfile.TemporaryDirectory() as folder,
         running_orthanc(Path(folder), overrides=SIDES[side], wait_ready=side == "with") as server,
     ):
-        idle = _resident(server, "VmRSS")
+        idle = resident(server, "VmRSS")
         store_all(server.dicom_port, Scans().draw_many(SCANS), SENDERS)
         if side == "with":
             wait_idle(Client(server.url), SCANS)
         return {
             "ready": idle,
-            "after": _resident(server, "VmRSS"),
-            "most": _resident(server, "VmHWM"),
+            "after": resident(server, "VmRSS"),
+            "most": resident(server, "VmHWM"),
         }
 
 
-def _resident(server: Server, key: str) -> float:
+def resident(server: Server, key: str) -> float:
+    """A figure of the process in MB: VmRSS is what it takes now, VmHWM the most it ever took."""
     lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
     kilobytes = next(line.split()[1] for line in lines if line.startswith(f"{key}:"))
     return round(int(kilobytes) / 1024, 1)

@@ -23,6 +23,7 @@ from benchmarks.common import (
     spread,
     store,
     store_all,
+    store_at_full_speed,
     wait_idle,
 )
 from deploy.client import Client
@@ -33,6 +34,10 @@ SCANS_OF_A_ROUND = 4
 SENDERS = 4
 BURSTS = 6
 SCANS_OF_A_BURST = 24
+FLOODS = 10
+FLOOD_SENDERS = 8
+SCANS_OF_A_FLOOD = 96
+BACKLOG = 16  # the worker is busy from the flood's first scan to its last
 
 
 @dataclass
@@ -45,6 +50,7 @@ class Side:
     quiet: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
     per_second: list[float] = field(default_factory=list)
+    flood_per_second: list[float] = field(default_factory=list)
 
     def settle(self) -> None:
         """Wait until the worker, where there is one, has read everything."""
@@ -71,8 +77,18 @@ def send_burst(side: Side, scans: Scans) -> None:
     side.settle()
 
 
+def send_flood(side: Side, scans: Scans) -> None:
+    """As fast as eight senders can, while the worker has a backlog to read."""
+    store_all(side.server.dicom_port, scans.draw_many(BACKLOG), SENDERS)
+    batch = scans.draw_many(SCANS_OF_A_FLOOD)
+    took = store_at_full_speed(side.server.dicom_port, batch, FLOOD_SENDERS)
+    side.flood_per_second.append(len(batch) / took)
+    side.sent += BACKLOG + len(batch)
+    side.settle()
+
+
 def measure() -> Figures:
-    """Both situations, interleaved; the ratio is of medians."""
+    """All situations, interleaved; the ratio is of medians."""
     scans = Scans()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bare = stack.enter_context(
@@ -89,6 +105,9 @@ def measure() -> Figures:
         for number in range(BURSTS):
             for side in _in_turn(sides, number):
                 send_burst(side, scans)
+        for number in range(FLOODS):
+            for side in _in_turn(sides, number):
+                send_flood(side, scans)
     return _figures(*sides)
 
 
@@ -115,13 +134,33 @@ def _figures(bare: Side, full: Side) -> Figures:
         )
     for side, key in ((bare, "without"), (full, "with")):
         values["busy"][f"{key}_scans_per_second"] = round(median(side.per_second), 1)
+    values["full_speed"] = _flood(bare, full)
     head = ["C-STORE, ms (median / 95th percentile)", "without", "with the plugin", "ratio"]
     text = (
-        f"{markdown(head, rows)}\n\nOne scan of 256 x 256 pixels, {values['quiet']['with_ms']['n']}"
+        f"{markdown(head, rows)}\n\n{_flood_table(values['full_speed'])}\n\n"
+        f"One scan of 256 x 256 pixels, {values['quiet']['with_ms']['n']}"
         f" and {values['busy']['with_ms']['n']} of them on each side, rounds in turn. While the"
-        " worker reads, it shares the cores with reception; nothing waits for it."
+        " worker reads, it shares the cores with reception; nothing waits for it. At full speed,"
+        f" {FLOODS} floods of {SCANS_OF_A_FLOOD} scans were sent to each side."
     )
     return Figures("reception", "Reception: C-STORE with and without the plugin", text, values)
+
+
+def _flood(bare: Side, full: Side) -> dict[str, float]:
+    without, with_plugin = (median(side.flood_per_second) for side in (bare, full))
+    return {
+        "senders": FLOOD_SENDERS,
+        "without_scans_per_second": round(without, 1),
+        "with_scans_per_second": round(with_plugin, 1),
+        "ratio": round(with_plugin / without, 3),
+    }
+
+
+def _flood_table(values: dict[str, float]) -> str:
+    sides = (values[f"{side}_scans_per_second"] for side in ("without", "with"))
+    situation = f"{FLOOD_SENDERS} senders at full speed, the worker reading"
+    row = [situation, *(f"{figure:.0f}" for figure in sides), f"{values['ratio']:.2f}"]
+    return markdown(["scans per second (median)", "without", "with the plugin", "ratio"], [row])
 
 
 if __name__ == "__main__":

@@ -2,48 +2,53 @@
 
 Whatever is wrong with us, Orthanc starts, stores and answers: every import of ours is guarded,
 callbacks never raise and never call Orthanc's REST API (tried: a deadlock), and everything slow
-happens in one daemon thread that starts when Orthanc has started.
+happens in one daemon thread that starts when Orthanc has started. Until then next to nothing is
+imported, so that Orthanc answers as soon as it would without us.
 """
 
-import json
+import os
 import sys
 import threading
-from pathlib import Path
 
 import orthanc
 
-PLUGIN = Path(__file__).resolve().parent
-BASE = PLUGIN.parent
+BASE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 # Orthanc has to end within 10 s of SIGTERM, also while a job runs: the thread is a daemon.
 JOIN_S = 6.0
 
 
 class Plugin:
-    """Orthanc's callbacks. `desk` is None where our own code cannot even be imported."""
+    """Orthanc's callbacks. `desk` is None until it is opened, and where our own code is broken."""
 
     def __init__(self):
         self.stop = threading.Event()
+        self.opening = threading.Lock()
         self.thread = None
         self.desk = None
         self.broken = None
-        try:
-            from adjuvant import __version__, api, health, inbox
-
-            self.api = api
-            self.log = health.Log(_line(orthanc.LogInfo), _line(orthanc.LogWarning), _error)
-            self.desk = api.Desk(health.Health(__version__), inbox.Inbox())
-        except Exception as fault:
-            self.broken = f"Adjuvant cannot be imported: {type(fault).__name__}: {fault}"
-            _error(self.broken)
 
     def register(self):
         """Hand the callbacks to Orthanc."""
         orthanc.RegisterRestCallback("/adjuvant", self.on_rest)
         orthanc.RegisterRestCallback("/adjuvant/(.*)", self.on_rest)
         orthanc.RegisterOnChangeCallback(self.on_change)
+        orthanc.RegisterOnStoredInstanceCallback(self.on_stored_instance)
         self.extend_explorer()
-        if self.desk is not None:
-            orthanc.RegisterOnStoredInstanceCallback(self.on_stored_instance)
+
+    def open(self):
+        """The desk, with which our own code is imported; None where it cannot be."""
+        with self.opening:
+            if self.desk is None and self.broken is None:
+                try:
+                    from adjuvant import __version__, api, health, inbox
+
+                    self.api = api
+                    self.log = health.Log(_line(orthanc.LogInfo), _line(orthanc.LogWarning), _error)
+                    self.desk = api.Desk(health.Health(__version__), inbox.Inbox(), log=self.log)
+                except Exception as fault:
+                    self.broken = f"Adjuvant cannot be imported: {type(fault).__name__}: {fault}"
+                    _error(self.broken)
+            return self.desk
 
     def extend_explorer(self):
         """Show us on Orthanc Explorer's pages, where this Orthanc has them."""
@@ -57,7 +62,9 @@ class Plugin:
 
     def on_stored_instance(self, dicom, instance):
         """Drop the identifier. An exception would be lost, and a slow answer blocks all senders;
-        what is lost here is found in the change log."""
+        what is lost here, or comes before the desk is open, is found in the change log."""
+        if self.desk is None:
+            return
         try:
             known = dicom.HasInstanceMetadata("SopClassUid")
             sop_class = dicom.GetInstanceMetadata("SopClassUid") if known else None
@@ -67,20 +74,24 @@ class Plugin:
 
     def on_change(self, change, level, resource):
         """Start with Orthanc, stop with Orthanc."""
-        if self.desk is None:
-            return
         if change == orthanc.ChangeType.ORTHANC_STARTED:
             self.thread = threading.Thread(target=self.run, name="adjuvant", daemon=True)
             self.thread.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             self.stop.set()
-            self.desk.inbox.wake()
+            if self.desk is not None:
+                self.desk.inbox.wake()
             if self.thread is not None:
                 self.thread.join(JOIN_S)
 
     def run(self):
-        """The thread: imports everything heavy, and works until told to stop."""
+        """The thread: imports everything, and works until told to stop."""
+        if self.open() is None:
+            return
         try:
+            import json
+            from pathlib import Path
+
             configuration = json.loads(orthanc.GetConfiguration())
             _add_virtual_environment(configuration)
             from adjuvant.service import Host, Service
@@ -88,7 +99,7 @@ class Plugin:
             written = Path(orthanc.GetConfigurationPath() or ".").resolve()
             folder = written if written.is_dir() else written.parent
             token = orthanc.GenerateRestApiAuthorizationToken()
-            host = Host(configuration, folder, token, BASE)
+            host = Host(configuration, folder, token, Path(BASE), _publisher(), written)
             Service(host, self.desk, self.log, self.stop).run()
         except Exception as fault:
             reason = f"{type(fault).__name__}: {fault}"
@@ -105,10 +116,12 @@ class Plugin:
     def answer(self, request):
         """HTTP status and document; after that, where it is known, the method that is allowed."""
         path = (request.get("groups") or ("",))[0]
-        if self.desk is not None:
+        desk = self.open()
+        if desk is not None:
             query, body = request.get("get") or {}, request.get("body") or b""
-            asked = self.api.Request(request["method"], path, query, body)
-            return self.api.answer(asked, self.desk)
+            user = _user(request.get("headers") or {})
+            asked = self.api.Request(request["method"], path, query, body, user)
+            return self.api.answer(asked, desk)
         if path == "status":
             return 200, {"state": "off", "reason": self.broken}
         return 503, {"error": "Adjuvant is off", "details": self.broken}
@@ -121,6 +134,8 @@ def _add_virtual_environment(configuration):
     name = section.get("VirtualEnvironment", ".venv") if isinstance(section, dict) else ""
     if not name or not isinstance(name, str):
         return
+    from pathlib import Path
+
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     environment = BASE / Path(name).expanduser()
     packages = environment / "lib" / here / "site-packages"
@@ -134,7 +149,29 @@ def _add_virtual_environment(configuration):
     sys.path.insert(min(places, default=len(sys.path)), str(packages))
 
 
+def _publisher():
+    """What sets a figure of /tools/metrics-prometheus, where Orthanc's Python offers it."""
+    if not hasattr(orthanc, "SetMetricsValue"):
+        return None
+    kind = orthanc.MetricsType.DEFAULT
+    return lambda name, value: orthanc.SetMetricsValue(name, value, kind)
+
+
+def _user(headers):
+    """The name with which somebody was let in by Orthanc; empty where there is none."""
+    import base64
+
+    kind, _, text = headers.get("authorization", "").partition(" ")
+    try:
+        pair = base64.b64decode(text, validate=True).decode() if kind == "Basic" else ""
+    except ValueError:
+        return ""
+    return "".join(letter for letter in pair.partition(":")[0] if letter.isprintable())[:100]
+
+
 def _reply(output, status, document, allow="GET"):
+    import json
+
     body = json.dumps(document)
     if status == 200:
         output.AnswerBuffer(body, "application/json")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from adjuvant.close_up import CloseUp, close_up_of, square_around
 from adjuvant.errors import Refusal
-from adjuvant.preprocess import Preprocessing, prepare, to_square
+from adjuvant.preprocess import Preprocessing, prepare, resampling, to_square
 from training.augmentation import augment
 from training.recipe import Recipe, Stage
 
@@ -27,13 +28,23 @@ AHEAD = 4
 
 @dataclass(frozen=True)
 class Images:
-    """Counts uint16 and masks bool, each (rows, columns), of any matrix."""
+    """Counts uint16 and masks bool, each (rows, columns), of any matrix.
+
+    For close-ups a mask is a stack (rows, columns, 3): gland, nodules, what is neither right nor
+    wrong. `repeats` says how often each is shown while another is shown once; empty: all alike.
+    """
 
     counts: tuple[NDArray[np.uint16], ...]
     masks: tuple[NDArray[np.bool_], ...]
+    repeats: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    @property
+    def shown(self) -> NDArray[np.int64]:
+        """The numbers of the images, each as often as it is shown in one round."""
+        return np.repeat(np.arange(len(self)), self.repeats or 1)
 
 
 def reduced(images: Images, size: int) -> Images:
@@ -42,7 +53,9 @@ def reduced(images: Images, size: int) -> Images:
     Sums of whole blocks of pixels: the noise stays Poisson, unlike after interpolation.
     """
     pairs = [_blocks(*pair, size) for pair in zip(images.counts, images.masks, strict=True)]
-    return Images(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
+    return Images(
+        tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), images.repeats
+    )
 
 
 def _blocks(
@@ -56,19 +69,33 @@ def _blocks(
     inside = np.s_[: rows * factor, : columns * factor]
     blocks = (rows, factor, columns, factor)
     total = counts[inside].reshape(blocks).sum(axis=(1, 3), dtype=np.int64)
-    majority = mask[inside].reshape(blocks).mean(axis=(1, 3)) >= 0.5
+    majority = mask[inside].reshape(*blocks, *mask.shape[2:]).mean(axis=(1, 3)) >= 0.5
     return np.minimum(total, np.iinfo(np.uint16).max).astype(np.uint16), majority
 
 
 def example(
-    counts: NDArray[np.float32], mask: NDArray[np.float32], plan: Preprocessing
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    counts: NDArray[np.float32], mask: NDArray[np.float32], plan: Preprocessing | CloseUp
+) -> Batch:
     """What the network sees (size, size, 2) and should answer (size, size, 1), fractions at edges.
 
-    Raises Refusal as `prepare` does.
+    The answer of a close-up has its weights behind it: (size, size, 2). Raises Refusal as `prepare`
+    does, and where there is no gland to look at.
     """
+    if isinstance(plan, CloseUp):
+        return _close_up(counts, mask, plan)
     inputs = prepare(counts, plan)
     return inputs, to_square(mask, plan.size)[..., None]
+
+
+def _close_up(counts: NDArray[np.float32], masks: NDArray[np.float32], plan: CloseUp) -> Batch:
+    gland = masks[..., 0] > 0.5
+    if not gland.any():
+        raise Refusal("no-gland", "there is no gland to look at")
+    square = square_around(gland, plan.margin)
+    inputs = close_up_of(square.cut(counts), square.cut(gland), plan)
+    matrix = resampling(square.side, plan.size)
+    nodules, unclear = (matrix @ square.cut(masks[..., n]) @ matrix.T for n in (1, 2))
+    return inputs, np.stack([nodules, (unclear < 0.5).astype(np.float32)], axis=-1)
 
 
 def training_batches(
@@ -76,18 +103,18 @@ def training_batches(
 ) -> Iterator[Callable[[], Batch]]:
     """One epoch as calls that make a batch each."""
     plan = recipe.stages[stage]
-    order = epoch_order(len(images), recipe.images_per_epoch, (recipe.seed, stage, epoch))
+    order = epoch_order(images.shown, recipe.images_per_epoch, (recipe.seed, stage, epoch))
     for first in range(0, len(order) - plan.batch + 1, plan.batch):
         chosen = order[first : first + plan.batch]
         keys = [(recipe.seed, stage, epoch, first + offset) for offset in range(plan.batch)]
         yield lambda chosen=chosen, keys=keys: _make(images, recipe, plan, chosen, keys)
 
 
-def epoch_order(available: int, wanted: int, key: Sequence[int]) -> NDArray[np.int64]:
-    """Which images an epoch sees: shuffled, each as often as any other give or take one."""
+def epoch_order(shown: NDArray[np.int64], wanted: int, key: Sequence[int]) -> NDArray[np.int64]:
+    """Which images an epoch sees: `shown` shuffled, round after round, until there are enough."""
     generator = np.random.default_rng(key)
-    rounds = -(-wanted // available)
-    order = np.concatenate([generator.permutation(available) for _ in range(rounds)])
+    rounds = -(-wanted // len(shown))
+    order = np.concatenate([generator.permutation(shown) for _ in range(rounds)])
     return order[:wanted]
 
 
@@ -113,7 +140,7 @@ def _make(
 
 
 def validation_batches(
-    images: Images, plan: Preprocessing, batch: int
+    images: Images, plan: Preprocessing | CloseUp, batch: int
 ) -> Iterator[Callable[[], Batch]]:
     """The scans as they are, in order, as calls that make a batch each."""
 

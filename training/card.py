@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adjuvant.close_up import CloseUp
 from adjuvant.model import Model
-from training.figures import Evaluation
-from training.report import markdown
 
 NOTICE = "trained on simulated scans – not for clinical use"  # noqa: RUF001
 
 
-def write_card(model: Model, measured: Evaluation, folder: Path) -> None:
+GLAND = """Outlines the visible thyroid gland on planar thyroid scintigraphies (static views, Tc-99m
+pertechnetate, I-123, I-131)."""
+NODULES = """Marks cold nodules inside of the gland that another network has outlined on planar
+thyroid scintigraphies (static views, Tc-99m pertechnetate, I-123, I-131). It is made to miss little
+and therefore marks much that is no nodule: a mark is a question to the reader, never a finding."""
+
+
+def write_card(model: Model, figures: str, folder: Path) -> None:
     """Write `card.md` (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)."""
-    (folder / "card.md").write_text(card(model, measured), "utf-8")
+    (folder / "card.md").write_text(card(model, figures), "utf-8")
 
 
-def card(model: Model, measured: Evaluation) -> str:
-    """The whole card as markdown."""
+def card(model: Model, figures: str) -> str:
+    """The whole card as markdown, with the measured `figures` in it."""
     training = model.training
+    purpose = NODULES if isinstance(model.preprocessing, CloseUp) else GLAND
     notice = f"**{NOTICE[0].upper()}{NOTICE[1:]}.**\n\n" if model.simulated else ""
     return f"""# Model card: {model.name} {model.version}
 
 {notice}## Intended use
-Outlines the visible thyroid gland on planar thyroid scintigraphies (static views, Tc-99m
-pertechnetate, I-123, I-131) as a second reader beside a physician, never in place of one. For
-research, teaching and technical evaluation, until a site has trained or validated it on its own
-scans. It must not be used for dosimetry, for children, or for anything but thyroid views.
+{purpose}
+A second reader beside a physician, never in place of one. For research, teaching and technical
+evaluation, until a site has trained or validated it on its own scans. It must not be used for
+dosimetry, for children, or for anything but thyroid views.
 
 ## Training
 | | |
@@ -34,6 +41,7 @@ scans. It must not be used for dosimetry, for children, or for anything but thyr
 | data | {training.data} scans: {training.images} images of {training.patients} patients |
 | simulator seed | {", ".join(str(seed) for seed in training.seeds) or "none"} |
 | truth | the visible edge by the written rule in `docs/truth.md`, known from the simulation |
+| began with | {training.foundation or "fresh weights"} |
 | recipe | `{training.recipe}` |
 | source | commit {training.commit} |
 | date | {training.date} |
@@ -44,7 +52,7 @@ of the network's grid are dropped |
 | weights | `{model.weights.file}`, SHA-256 `{model.weights.sha256}` |
 
 ## Figures
-{markdown(measured)}
+{figures}
 ## Where it did worst
 ![Worst cases: truth cyan, network yellow](worst.png)
 

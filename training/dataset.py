@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from training.phantom.case import Case, Property
+from training.phantom.case import Case, Nodule, Property
 
 INDEX = "index.csv"
 CASES = "cases"
@@ -41,13 +44,21 @@ def write_case(folder: Path, case: Case) -> Entry:
     path = case_path(folder, case.case_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.part")
-    about = {"patient_id": case.patient_id, "properties": case.properties}
+    about = {
+        "patient_id": case.patient_id,
+        "properties": case.properties,
+        "nodules": [_without_mask(nodule) for nodule in case.nodules],
+    }
+    arrays = {} if case.parts is None else {"parts": case.parts}
+    if case.nodules:
+        arrays["nodules"] = np.packbits([nodule.mask for nodule in case.nodules])
     with unfinished.open("wb") as file:
         np.savez_compressed(
             file,
             counts=case.counts,
             gland=np.packbits(case.gland),
             about=np.array(json.dumps(about)),
+            **arrays,
         )
     unfinished.replace(path)
     return Entry(case.case_id, case.patient_id, case.properties)
@@ -55,24 +66,60 @@ def write_case(folder: Path, case: Case) -> Entry:
 
 def read_case(folder: Path, entry: Entry) -> Case:
     """The case of an index line. Raises DatasetError when its file is missing or damaged."""
-    counts, gland, _ = _read(case_path(folder, entry.case_id))
-    return Case(entry.case_id, entry.patient_id, counts, gland, entry.properties)
+    stored = _read(case_path(folder, entry.case_id))
+    return Case(
+        entry.case_id,
+        entry.patient_id,
+        stored.counts,
+        stored.gland,
+        entry.properties,
+        stored.nodules,
+        stored.parts,
+    )
 
 
 def read_entry(folder: Path, case_id: str) -> Entry:
     """The index line of a stored case, from its own file."""
-    _, _, about = _read(case_path(folder, case_id))
+    about = _read(case_path(folder, case_id)).about
     return Entry(case_id, about["patient_id"], about["properties"])
 
 
-def _read(path: Path):  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class _Stored:
+    """What the file of a case holds."""
+
+    counts: NDArray[np.uint16]
+    gland: NDArray[np.bool_]
+    nodules: tuple[Nodule, ...]
+    parts: NDArray[np.uint8] | None
+    about: dict[str, Any]
+
+
+def _read(path: Path) -> _Stored:
     try:
         with np.load(path, allow_pickle=False) as stored:
-            counts = stored["counts"]
-            gland = np.unpackbits(stored["gland"], count=counts.size).astype(bool)
-            return counts, gland.reshape(counts.shape), json.loads(str(stored["about"]))
-    except (OSError, ValueError, KeyError, EOFError) as fault:
+            counts, about = stored["counts"], json.loads(str(stored["about"]))
+            gland = _unpacked(stored["gland"], (1, *counts.shape))[0]
+            described = about.get("nodules", [])
+            masks: Iterable[NDArray[np.bool_]] = ()
+            if described:
+                masks = _unpacked(stored["nodules"], (len(described), *counts.shape))
+            nodules = [Nodule(mask=m, **d) for m, d in zip(masks, described, strict=True)]
+            parts = stored.get("parts")
+            return _Stored(counts, gland, tuple(nodules), parts, about)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as fault:
         raise DatasetError(f"cannot read {path}: {fault}") from fault
+
+
+def _unpacked(bits: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    masks: NDArray[np.bool_] = np.unpackbits(bits, count=math.prod(shape)).astype(bool)
+    return masks.reshape(shape)
+
+
+def _without_mask(nodule: Nodule) -> dict[str, float | bool]:
+    values = {field.name: getattr(nodule, field.name) for field in fields(nodule)}
+    del values["mask"]
+    return values
 
 
 def write_index(folder: Path, entries: Iterable[Entry]) -> None:

@@ -37,9 +37,10 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
 
     Raises SeenError at the first case that training saw, ValueError where no case shows a gland.
     """
-    scores, refused = [], 0
+    scores, refused, simulated = [], 0, False
     for case in cases:
         seen.refuse(case)
+        simulated |= bool(case.properties.get("simulated", True))
         try:
             found = find_gland(case, network)
         except Refusal:
@@ -48,7 +49,7 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
         scores.append(score(case, found))
         watch(case, found, scores[-1])
     seeds = seeds_of(one.patient_id for one in scores)
-    totals = Totals(refused, seeds, seen.seeds, seen.separation(seeds))
+    totals = Totals(refused, seeds, seen.seeds, seen.separation(seeds), simulated)
     return summarise(tuple(scores), network.model, totals)
 
 
@@ -58,7 +59,7 @@ def find_gland(case: Case, network: Network) -> Mask:
     Raises Refusal where the plugin would refuse the scan.
     """
     counts = case.counts.astype(np.float32)
-    inputs = prepare(counts, network.model.preprocessing)
+    inputs = prepare(counts, network.model.whole_image)
     rows, columns = counts.shape
     probabilities = on_source_matrix(network(inputs[None]), (rows, columns))
     mask: Mask = gland_masks([counts], probabilities, network.model)[0]

@@ -63,12 +63,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Totals:
-    """What the scores do not tell: scans refused, and how training was kept from seeing them."""
+    """What the scores do not tell: scans refused, how training was kept from seeing them, and
+    whether any of them is simulated."""
 
     refused: int
     seeds: tuple[int, ...]
     training_seeds: tuple[int, ...]
     separation: Separation
+    simulated: bool = True
 
 
 @dataclass(frozen=True)

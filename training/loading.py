@@ -2,55 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
+from adjuvant.close_up import CloseUp, square_around
 from training.batches import Images
-from training.dataset import Entry, read_case, read_index, split_patients
+from training.dataset import Entry, read_case, read_index
+from training.datasets.split import TEST, on_side, sides_to_learn_from
 from training.phantom.case import Case
 from training.progress import progress_bar
 from training.recipe import Recipe
 from training.train import Data
 
+# Of the gland's size: what a close-up may show after its scan was turned, moved and scaled.
+REGION = 2.0
+
+
+Learnable = Callable[[Case], tuple[NDArray[np.uint16], NDArray[np.bool_]] | None]
+
 
 def load_data(folder: Path, recipe: Recipe, console: Console) -> Data:
-    """Read all scans into memory, split by patient as the recipe says.
+    """Read all scans into memory, divided by patient as the data set is, else as the recipe says.
 
     Raises ValueError where a side of the split is empty or has no scan that can be learnt from.
     """
     entries = read_index(folder)
-    fractions = {"training": recipe.split, "validation": 1 - recipe.split}
-    sides = split_patients(entries, fractions, recipe.seed)
+    sides = sides_to_learn_from(folder, entries, recipe.split, recipe.seed)
+    entries = sides["training"] + sides["validation"]
     validation = sides["validation"][: recipe.validation_images]
-    training = _read(folder, sides["training"], "reading training scans", console)
+    learnable = close_up_region if isinstance(recipe.preprocessing, CloseUp) else whole_image
+
+    def read(side: list[Entry], title: str) -> _Loaded:
+        return _read((folder, side), learnable, title, console)
+
+    training = read(sides["training"], "reading training scans")
+    repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
     return Data(
-        training=training,
-        validation=_read(folder, validation, "reading validation scans", console),
+        training=replace(training.images, repeats=tuple(repeats)),
+        validation=read(validation, "reading validation scans").images,
         training_patients=len({entry.patient_id for entry in sides["training"]}),
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
+        simulated=any(entry.properties.get("simulated", True) for entry in entries),
     )
 
 
-def _read(folder: Path, entries: list[Entry], title: str, console: Console) -> Images:
-    """Counts and masks of these scans; flat ones, which the plugin refuses too, are left out."""
-    counts, masks = [], []
+def whole_image(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:
+    """Counts and gland; None for a flat scan, which the plugin refuses too."""
+    if case.counts.min() == case.counts.max():
+        return None
+    return case.counts.astype(np.uint16), case.gland
+
+
+def close_up_region(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:
+    """Counts around the gland, and its masks: gland, nodules, what is neither right nor wrong.
+
+    A nodule that the physics cannot show is neither. None where no gland is visible.
+    """
+    if not case.gland.any():
+        return None
+    square = square_around(case.gland, REGION)
+    nothing = np.zeros_like(case.gland)
+    shown, hidden = (
+        np.any([one.mask for one in case.nodules if one.detectable is wanted] or [nothing], axis=0)
+        for wanted in (True, False)
+    )
+    masks = [square.cut(mask) for mask in (case.gland, shown, hidden & ~shown)]
+    return square.cut(case.counts), np.stack(masks, axis=-1)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    images: Images
+    entries: list[Entry]
+
+
+def _read(
+    place: tuple[Path, list[Entry]], learnable: Learnable, title: str, console: Console
+) -> _Loaded:
+    """Counts and masks of these scans; what cannot be learnt from is left out."""
+    folder, entries = place
+    counts, masks, kept = [], [], []
     with progress_bar(console) as bar:
         for entry in bar.track(entries, description=title):
-            case = read_case(folder, entry)
-            if case.counts.min() < case.counts.max():
-                counts.append(case.counts.astype(np.uint16))
-                masks.append(case.gland)
-    if not counts:
+            pair = learnable(read_case(folder, entry))
+            if pair is not None:
+                counts.append(pair[0])
+                masks.append(pair[1])
+                kept.append(entry)
+    if not kept:
         raise ValueError(f"{folder} has no scan for {title.removeprefix('reading ')}")
-    return Images(tuple(counts), tuple(masks))
+    return _Loaded(Images(tuple(counts), tuple(masks)), kept)
 
 
-def watched_cases(folder: Path, limit: int | None, console: Console) -> Iterable[Case]:
-    """The cases of a folder one by one, under a progress bar."""
-    entries = read_index(folder)[:limit]
+def _repeats(entry: Entry, emphasis: Mapping[str, Mapping[str, int]]) -> int:
+    """How often this scan is shown: the product over its emphasised properties."""
+    return math.prod(
+        values.get(str(entry.properties.get(name)), 1) for name, values in emphasis.items()
+    )
+
+
+def watched_cases(
+    folder: Path, limit: int | None, console: Console, side: str = TEST
+) -> Iterable[Case]:
+    """The cases of a folder one by one, under a progress bar; of a divided one those of a side."""
+    entries = on_side(folder, read_index(folder), side)[:limit]
 
     def cases() -> Iterator[Case]:
         with progress_bar(console) as bar:

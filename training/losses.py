@@ -10,27 +10,40 @@ from keras import ops
 SMOOTH = 64.0
 
 
-def soft_dice(truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+Tensor = keras.KerasTensor
+
+
+def soft_dice(truth: Tensor, probabilities: Tensor) -> Tensor:
     """1 - Dice of probabilities (n, rows, columns, labels), the mean over labels: (n,).
 
     V-Net (Milletari, 3DV 2016), without the squares: truth may be a fraction at the border.
     """
-    truth = ops.cast(truth, "float32")
-    probabilities = ops.cast(probabilities, "float32")
+    truth, weight = weighted(truth, probabilities)
+    probabilities = ops.cast(probabilities, "float32") * weight
     shared = ops.sum(truth * probabilities, axis=(1, 2))
-    total = ops.sum(truth, axis=(1, 2)) + ops.sum(probabilities, axis=(1, 2))
+    total = ops.sum(truth * weight, axis=(1, 2)) + ops.sum(probabilities, axis=(1, 2))
     return ops.mean(1.0 - (2.0 * shared + SMOOTH) / (total + SMOOTH), axis=-1)
 
 
-def cross_entropy(truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+def cross_entropy(truth: Tensor, probabilities: Tensor) -> Tensor:
     """Binary cross-entropy, the mean over pixels and labels: (n,)."""
-    truth = ops.cast(truth, "float32")
-    probabilities = ops.cast(probabilities, "float32")
-    return ops.mean(ops.binary_crossentropy(truth, probabilities), axis=(1, 2, 3))
+    truth, weight = weighted(truth, probabilities)
+    entropy = ops.binary_crossentropy(truth, ops.cast(probabilities, "float32"))
+    return ops.mean(entropy * weight, axis=(1, 2, 3))
 
 
-def dice_and_cross_entropy(
-    truth: keras.KerasTensor, probabilities: keras.KerasTensor
-) -> keras.KerasTensor:
+def weighted(truth: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor | float]:
+    """Truth and weight of each pixel, float32.
+
+    Truth with twice as many maps as there are labels carries the weights behind the labels: 0
+    where nobody can say what is right.
+    """
+    truth, labels = ops.cast(truth, "float32"), probabilities.shape[-1]
+    if truth.shape[-1] == 2 * labels:
+        return truth[..., :labels], truth[..., labels:]
+    return truth, 1.0
+
+
+def dice_and_cross_entropy(truth: Tensor, probabilities: Tensor) -> Tensor:
     """The sum of both: Dice for the overlap, cross-entropy for calibrated probabilities."""
     return soft_dice(truth, probabilities) + cross_entropy(truth, probabilities)

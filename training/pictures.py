@@ -49,5 +49,7 @@ def draw_worst(worst: Worst, path: Path) -> None:
                 axes.contour(mask, [0.5], colors=[colour], linewidths=1)
         title = f"Dice {value:.3f}" if case.gland.any() else "no gland visible"
         axes.set_title(f"{title}\n{case.properties['disease']}", fontsize=8)
-    figure.suptitle("Simulated scans: truth cyan, network yellow", fontsize=10)
+    simulated = any(case.properties.get("simulated", True) for _, case, _ in worst.kept)
+    title = "Simulated scans: truth cyan" if simulated else "Outline by hand cyan"
+    figure.suptitle(f"{title}, network yellow", fontsize=10)
     figure.savefig(path, dpi=80)

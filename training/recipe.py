@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from adjuvant.close_up import CloseUp
 from adjuvant.preprocess import Preprocessing
 from training.architectures import ARCHITECTURES, HALVINGS_BEFORE, Design
 from training.errors import RecipeError
@@ -53,8 +54,12 @@ class Augmentation(Strict):
     elastic_pixels: float = Field(default=2.0, ge=0, le=20)
     blur_pixels: float = Field(default=0.8, ge=0, le=5)
     thinning: float = Field(default=0.3, gt=0, le=1, description="Smallest part of counts kept.")
+    rounding: float = Field(default=0, ge=0, le=1, description="Probability.")
     gain: float = Field(default=1.2, ge=1, le=3, description="Uneven sensitivity over the field.")
     flip: bool = True
+    outline: float = Field(
+        default=0, ge=0, le=0.2, description="Of the gland in a close-up; part of the side."
+    )
 
 
 class Stage(Strict):
@@ -88,11 +93,14 @@ class Recipe(Strict):
     split: float = Field(default=0.9, gt=0, lt=1)
     images_per_epoch: int = Field(default=2000, ge=1)
     validation_images: int = Field(default=200, ge=1)
+    emphasis: dict[str, dict[str, Annotated[int, Field(ge=1, le=10)]]] = Field(
+        default={}, description="Property of scans, value: how often such a scan is shown."
+    )
     weight_decay: float = Field(default=1e-4, ge=0)
     threshold: float = Field(default=0.5, gt=0, lt=1)
     minimum_area_pixels: int = Field(default=30, ge=0)
     network: Network = Network()
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing | CloseUp = Preprocessing()
     augmentation: Augmentation = Augmentation()
     stages: tuple[Stage, ...] = Field(min_length=1)
 

@@ -6,13 +6,15 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adjuvant.close_up import CloseUp
 from adjuvant.model import CONTRACT_FILE, Model, Output, Weights
 from adjuvant.network import Network, load_network
 from adjuvant.preprocess import CHANNELS, Mask
@@ -23,7 +25,8 @@ from training.figures import Evaluation, Figure, Rate, Score
 from training.phantom.case import Case
 from training.pictures import Worst, draw_worst
 from training.recipe import Recipe
-from training.report import write_evaluation
+from training.report import markdown, write_evaluation
+from training.sample import add_sample
 from training.seen import origin, read_run, seen_by_run
 from training.train import BEST_FILE, build, compile_for, read_state
 
@@ -48,15 +51,10 @@ def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation
     a version, or the released file does not answer as the trained network does; SeenError when a
     case is of a patient of the run; ModelFault when the plugin cannot load it.
     """
-    if not VERSION.fullmatch(request.version):
-        raise ReleaseError(f"a version is three numbers such as 0.1.0, got {request.version!r}")
-    if request.folder.exists():
-        raise ReleaseError(f"{request.folder} exists; a released version never changes")
-    about, recipe = _finished(request.run)
-    request.folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=request.folder.parent, prefix=".release-") as new:
-        folder = Path(new) / request.version
-        folder.mkdir()
+    about, recipe = open_run(request)
+    if isinstance(recipe.preprocessing, CloseUp):
+        raise ReleaseError(f"{request.run} finds nodules: release it with a gland model (--gland)")
+    with new_version(request) as folder:
         network = export(request, recipe, about, folder)
         worst = Worst()
 
@@ -71,9 +69,28 @@ def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation
         write_contract(model, folder)
         write_evaluation(measured, folder)
         draw_worst(worst, folder / "worst.png")
-        write_card(model, measured, folder)
-        shutil.move(folder, request.folder)
+        write_card(model, markdown(measured), folder)
     return measured
+
+
+def open_run(request: Request) -> tuple[dict[str, Any], Recipe]:
+    """What the run is made of. Raises ReleaseError where it, or the new version, cannot be."""
+    if not VERSION.fullmatch(request.version):
+        raise ReleaseError(f"a version is three numbers such as 0.1.0, got {request.version!r}")
+    if request.folder.exists():
+        raise ReleaseError(f"{request.folder} exists; a released version never changes")
+    return _finished(request.run)
+
+
+@contextmanager
+def new_version(request: Request) -> Iterator[Path]:
+    """A folder to fill; it appears as `request.folder` only when all went well."""
+    request.folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=request.folder.parent, prefix=".release-") as new:
+        folder = Path(new) / request.version
+        folder.mkdir()
+        yield folder
+        shutil.move(folder, request.folder)
 
 
 def _finished(run: Path) -> tuple[dict[str, Any], Recipe]:
@@ -90,7 +107,8 @@ def _finished(run: Path) -> tuple[dict[str, Any], Recipe]:
 
 
 def export(request: Request, recipe: Recipe, about: dict[str, Any], folder: Path) -> Network:
-    """Write weights (float32, no optimizer) and contract; load them as the plugin does; compare."""
+    """Write weights (float32, no optimizer) and contract; load them as the plugin does; compare;
+    add the sample with which the plugin compares from then on."""
     trained = build(recipe, precision="float32")
     compile_for(trained, recipe)
     trained.optimizer.build(trained.trainable_variables)
@@ -108,7 +126,9 @@ def export(request: Request, recipe: Recipe, about: dict[str, Any], folder: Path
         raise ReleaseError(
             f"{file.name} answers differently from the trained network, by up to {difference:g}"
         )
-    return network
+    model = add_sample(folder, network)
+    write_contract(model, folder)
+    return replace(network, model=model)
 
 
 def contract(request: Request, recipe: Recipe, about: dict[str, Any], file: Path) -> Model:
@@ -130,7 +150,9 @@ def contract(request: Request, recipe: Recipe, about: dict[str, Any], file: Path
 
 def write_contract(model: Model, folder: Path) -> None:
     """`model.json`, as `adjuvant.model.read_model` reads it."""
-    (folder / CONTRACT_FILE).write_text(model.model_dump_json(indent=2) + "\n", "utf-8")
+    (folder / CONTRACT_FILE).write_text(
+        model.model_dump_json(indent=2, exclude_none=True) + "\n", "utf-8"
+    )
 
 
 def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:

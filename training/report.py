@@ -22,8 +22,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
 def markdown(evaluation: Evaluation) -> str:
     """The figures as tables; always with where they come from."""
+    kind = "simulated scans" if evaluation.totals.simulated else "scans"
     lines = [
-        f"Measured on {evaluation.scans} simulated scans of {evaluation.patients} patients. "
+        f"Measured on {evaluation.scans} {kind} of {evaluation.patients} patients. "
         f"{separation(evaluation.totals)} 95 % intervals by bootstrap over patients, of rates by "
         "Wilson. A gland missed altogether counts as Dice 0; HD95 only where pixels have one known "
         "size (no pinhole) and a gland was found.",

@@ -27,20 +27,24 @@ SIMULATED_PATIENT = re.compile(r"s(\d+)-p\d+")
 
 @dataclass(frozen=True)
 class Seen:
-    """What is known of a training's patients: `patients` is None where only `seeds` are."""
+    """What is known of a training's patients: `patients` is None where only `seeds` are.
+
+    Of the model that it began with only `foundation_seeds` are known.
+    """
 
     seeds: tuple[int, ...] = ()
     patients: frozenset[str] | None = None
+    foundation_seeds: tuple[int, ...] = ()
 
     def refuse(self, case: Case) -> None:
         """Raise SeenError where training saw the patient of this case, or may have."""
-        if self.patients is not None:
-            if case.patient_id in self.patients:
-                raise SeenError(
-                    f"case {case.case_id} is of a patient of the training data: "
-                    "measure on patients that the run never saw"
-                )
-        elif (seed := seed_of(case.patient_id)) in self.seeds:
+        if self.patients is not None and case.patient_id in self.patients:
+            raise SeenError(
+                f"case {case.case_id} is of a patient of the training data: "
+                "measure on patients that the run never saw"
+            )
+        seeds = self.seeds if self.patients is None else self.foundation_seeds
+        if (seed := seed_of(case.patient_id)) in seeds:
             raise SeenError(
                 f"case {case.case_id} is simulated with seed {seed}, as the training data is: "
                 "simulate with another seed, or name the run to compare patient by patient"
@@ -68,7 +72,12 @@ def seeds_of(patient_ids: Iterable[str]) -> tuple[int, ...]:
 def seen_by_run(about: dict[str, Any]) -> Seen:
     """What the run saw whose `run.json` holds `about`."""
     patients = frozenset(about["patient_ids"])
-    return Seen(seeds_of(patients), patients)
+    before = _foundation_seeds(about)
+    return Seen(tuple(sorted({*seeds_of(patients), *before})), patients, before)
+
+
+def _foundation_seeds(about: dict[str, Any]) -> tuple[int, ...]:
+    return tuple((about.get("foundation") or {}).get("seeds", ()))
 
 
 def seen_by_model(model: Model, run: Path | None = None) -> Seen:
@@ -97,11 +106,14 @@ def read_run(run: Path) -> dict[str, Any]:
 
 def origin(about: dict[str, Any]) -> Training:
     """What the contract says of the run that a model comes from."""
+    foundation = about.get("foundation") or {"data": about["data"]}
+    same = foundation["data"] == about["data"]
     return Training(
-        data=about["data"],
+        data=about["data"] if same else "mixed",
         images=about["images"],
         patients=about["patients"],
-        seeds=seeds_of(about["patient_ids"]),
+        seeds=tuple(sorted({*seeds_of(about["patient_ids"]), *_foundation_seeds(about)})),
+        foundation=foundation.get("model"),
         recipe=about["recipe"]["name"],
         commit=about["commit"],
         date=about["date"],

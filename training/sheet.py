@@ -16,6 +16,8 @@ from training.phantom.case import Case
 TILE = 256
 CAPTION = 14
 CONTOUR = (220, 30, 30)
+NODULE_CONTOUR = (0, 90, 220)
+PAGE = 48
 WINDOW_PERCENTILE = 99.7
 
 Picture = NDArray[np.uint8]
@@ -27,6 +29,17 @@ def sheet(folder: Path, out_png: Path, n: int = 24, seed: int = 0) -> None:
     chosen = np.random.default_rng(seed).permutation(len(entries))[:n]
     cases = [read_case(folder, entries[number]) for number in chosen]
     draw_sheet(cases, out_png)
+
+
+def draw_pages(folder: Path, case_ids: list[str], out: Path) -> list[Path]:
+    """Draw these cases, 48 on a page, into `out`/1.png and so on: each to be looked at once."""
+    known = {entry.case_id: entry for entry in read_index(folder)}
+    pages = []
+    for first in range(0, len(case_ids), PAGE):
+        cases = [read_case(folder, known[one]) for one in case_ids[first : first + PAGE]]
+        pages.append(out / f"{first // PAGE + 1}.png")
+        draw_sheet(cases, pages[-1])
+    return pages
 
 
 def draw_sheet(cases: list[Case], out_png: Path, columns: int = 3, contours: bool = True) -> None:
@@ -48,15 +61,21 @@ def draw_sheet(cases: list[Case], out_png: Path, columns: int = 3, contours: boo
 
 
 def picture(case: Case, *, contour: bool) -> Picture:
-    """One scan in inverse grey, uint8 (TILE, TILE, 3), the contour in red on request."""
+    """One scan in inverse grey, uint8 (TILE, TILE, 3); with outlines: gland red, nodules blue."""
     shown = _fit(case.counts.astype(np.float32))
     top = max(float(np.percentile(shown, WINDOW_PERCENTILE)), 1.0)
     grey = 255 - np.clip(shown / top, 0, 1) * 255
     colours = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
     if contour:
-        inside = _fit(case.gland.astype(np.float32)) > 0.5
-        colours[binary_dilation(inside) & ~inside] = CONTOUR
+        _outline(colours, case.gland, CONTOUR)
+        for nodule in case.nodules:
+            _outline(colours, nodule.mask, NODULE_CONTOUR)
     return colours
+
+
+def _outline(colours: Picture, mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> None:
+    inside = _fit(mask.astype(np.float32)) > 0.5
+    colours[binary_dilation(inside) & ~inside] = colour
 
 
 def caption(case: Case) -> str:

@@ -27,6 +27,7 @@ from training.batches import (
     validation_batches,
 )
 from training.errors import TrainingError
+from training.foundation import Foundation, take_over
 from training.losses import dice_and_cross_entropy
 from training.progress import progress_bar
 from training.recipe import Recipe, Stage
@@ -62,17 +63,24 @@ class State:
     log: tuple[Row, ...] = ()
 
 
-def train(recipe: Recipe, data: Data, run: Path, console: Console) -> State:
+def train(
+    recipe: Recipe, data: Data, run: Path, console: Console, foundation: Foundation | None = None
+) -> State:
     """Train into the folder `run`, from its last whole epoch where there is one.
 
     The best epoch of the last stage, by Dice on the validation scans, ends in `best.weights.h5`.
-    Raises TrainingError when the folder holds a run of another recipe or of other scans.
+    With a foundation, the first stage begins with what that network has learnt.
+    Raises TrainingError when the folder holds a run of another recipe, foundation or other scans.
     """
-    _claim(recipe, data, run)
+    if foundation is not None:
+        foundation.check(recipe)
+    _claim(recipe, data, run, foundation)
     state = read_state(run)
     keras.utils.set_random_seed(recipe.seed)
     for number in range(state.stage, len(recipe.stages)):
         network = build(recipe, stage=number)
+        if foundation is not None and state.weights is None:
+            foundation.lend(network)
         state = _train_stage(network, recipe, data, (run, number, console))
     return state
 
@@ -105,7 +113,7 @@ def learning_rate(stage: Stage, step: int, steps: int) -> float:
     return stage.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part)))
 
 
-def _claim(recipe: Recipe, data: Data, run: Path) -> None:
+def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None) -> None:
     """Write what the run is made of, or check that the folder's run is made of the same."""
     content = {
         "recipe": recipe.model_dump(mode="json"),
@@ -113,6 +121,7 @@ def _claim(recipe: Recipe, data: Data, run: Path) -> None:
         "patients": data.training_patients,
         "patient_ids": list(data.patient_ids),
         "data": "simulated" if data.simulated else "clinical",
+        "foundation": None if foundation is None else foundation.about(),
     }
     path = run / RUN_FILE
     if path.exists():
@@ -182,11 +191,7 @@ def _grow_from(network: keras.Model, recipe: Recipe, stage: int, weights: Path) 
     compile_for(before, recipe)
     before.optimizer.build(before.trainable_variables)
     before.load_weights(weights)
-    learnt = {layer.name: layer.get_weights() for layer in before.layers}
-    for layer in network.layers:
-        values = learnt.get(layer.name, [])
-        if [value.shape for value in values] == [value.shape for value in layer.get_weights()]:
-            layer.set_weights(values)
+    take_over(network, before)
 
 
 def _stalled(state: State, stage: Stage) -> bool:
@@ -226,13 +231,15 @@ def _train_epoch(
 
 
 def validate(network: keras.Model, recipe: Recipe, images: Images, stage: Stage) -> Row:
-    """Mean Dice where there is a gland, and the part of the empty scans that stay empty."""
+    """Mean Dice where there is something to find, and the part of all others that stay empty."""
     plan = replace(recipe.preprocessing, size=stage.size)
     dices, silent = [], []
     for inputs, truth in prefetched(validation_batches(images, plan, stage.batch)):
         found = np.asarray(network.predict_on_batch(inputs)) > recipe.threshold
-        wanted = truth > 0.5
-        for one, other in zip(found, wanted, strict=True):
+        labels = found.shape[-1]
+        certain = truth[..., labels:] > 0.5 if truth.shape[-1] > labels else True
+        wanted = truth[..., :labels] > 0.5
+        for one, other in zip(found & certain, wanted & certain, strict=True):
             if other.any():
                 dices.append(2 * (one & other).sum() / (one.sum() + other.sum()))
             else:

@@ -12,18 +12,26 @@ from rich.table import Table
 from rich.text import Text
 
 from adjuvant.batch import Batch, Report, find_files, newest_model, read_file
-from adjuvant.errors import ModelFault, Refusal
+from adjuvant.config import SECTION
+from adjuvant.errors import Fault, ModelFault, Refusal, RuleFault
 from adjuvant.image import Limits, read_header, read_scan
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.model import Model
 from adjuvant.network import load_network
 from adjuvant.results.presentation import STANDARD, ColourMap, Language, Presentation
+from adjuvant.rules.ruleset import RuleSet
+from adjuvant.rules.syntax import DEFAULT_RULES, Known, default_rules, read_rules
+from adjuvant.written import read_section
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 INTERPRETATION = "thyroid"
 COLOURS = {"done": "green", "skipped": "dim", "refused": "yellow", "failed": "red"}
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+Configuration = Annotated[
+    Path | None,
+    typer.Option(exists=True, help="orthanc.json, or its folder: whose rules to use."),
+]
 Source = Annotated[Path, typer.Argument(exists=True, help="A DICOM file, or a folder of them.")]
 
 
@@ -41,15 +49,17 @@ def analyze(
     colour_map: Annotated[
         ColourMap, typer.Option(help="The colours of counts on the picture.")
     ] = STANDARD.colour_map,
+    configuration: Configuration = None,
 ) -> None:
-    """Analyse planar thyroid scans: NAME.seg.dcm, NAME.sc.dcm and NAME.sr.dcm for each.
+    """Analyse the scans that the rules choose: NAME.seg.dcm, NAME.sc.dcm and NAME.sr.dcm for each.
 
     The exit code is 0 if at least one scan was analysed and no file was refused or failed. Images
-    that are no planar thyroid scans are skipped and do not count. It is 1 otherwise, and 2 if
+    to which no rule applies are skipped and do not count. It is 1 otherwise, and 2 if
     nothing could be tried. Sources are never changed; earlier results of ours are replaced.
     """
     if source.is_dir() and out.resolve() in (source.resolve(), *source.resolve().parents):
         raise typer.BadParameter("must not be the folder of the sources, nor above it")
+    rules = _rules(configuration)
     console, errors = Console(), Console(stderr=True)
     files = find_files(source, out)
     try:
@@ -59,7 +69,9 @@ def analyze(
     except ModelFault as fault:
         errors.print(Text(f"{fault}", style="red"))
         raise typer.Exit(2) from fault
-    batch = Batch(interpretation, network, Limits(), out, png, Presentation(language, colour_map))
+    batch = Batch(
+        interpretation, network, Limits(), out, png, Presentation(language, colour_map), rules
+    )
     reports = _run(batch, source, files, errors)
     console.print(_table(reports, source))
     console.print(_summary(reports, network.model))
@@ -68,26 +80,48 @@ def analyze(
 
 
 @app.command()
-def explain(source: Source) -> None:
-    """Say of each file whether it would be analysed as a thyroid scan, and why or why not.
+def explain(source: Source, configuration: Configuration = None) -> None:
+    """Say of each file whether it would be analysed, by which rule, and why or why not.
 
     The exit code is 1 if a file would be refused, and 0 otherwise, whatever the answers are.
     """
+    rules = _rules(configuration)
     console = Console(soft_wrap=True)
     refused = 0
     for path in find_files(source):
         try:
-            data = read_file(path)
-            verdict = INTERPRETATIONS[INTERPRETATION].rule(read_header(data))
-            if verdict.applies:
-                read_scan(data, Limits())
-            answer, style = ("yes", "green") if verdict.applies else ("no", "dim")
-            line = f"{answer}: {verdict.reason}"
+            lines = _explanations(read_file(path), rules)
         except Refusal as refusal:
-            refused, style, line = refused + 1, "yellow", f"no: {refusal.reason}"
-        console.print(Text.assemble(f"{_shown(path, source)}  ", (line, style)))
+            refused, lines = refused + 1, [("yellow", f"no: {refusal.reason}")]
+        for style, line in lines:
+            console.print(Text.assemble(f"{_shown(path, source)}  ", (line, style)))
     if refused:
         raise typer.Exit(1)
+
+
+def _rules(configuration: Path | None) -> RuleSet:
+    """Those of a configuration, else those that are in force where nobody says otherwise."""
+    if configuration is None:
+        return default_rules()
+    try:
+        written = read_section(configuration, SECTION).get("Rules", DEFAULT_RULES)
+        return read_rules(written, Known(tuple(INTERPRETATIONS)), f"{SECTION}.Rules")
+    except (Fault, RuleFault) as fault:
+        raise typer.BadParameter(str(fault)) from fault
+
+
+def _explanations(data: bytes, rules: RuleSet) -> list[tuple[str, str]]:
+    """Style and line of every rule; raises Refusal for a scan that cannot be read after all."""
+    judgements = rules.judge(read_header(data))
+    if any(one.decides for one in judgements):
+        read_scan(data, Limits())
+    lines = []
+    for one in judgements:
+        answer, style = ("yes", "green") if one.verdict.applies else ("no", "dim")
+        named = f"{one.rule.name}: " if len(rules.rules) > 1 else ""
+        shadowed = "" if one.decides or not one.verdict.applies else " (a rule before decides)"
+        lines.append((style, f"{named}{answer}: {one.verdict.reason}{shadowed}"))
+    return lines
 
 
 def _run(batch: Batch, root: Path, files: list[Path], console: Console) -> list[Report]:

@@ -6,9 +6,8 @@ Orthanc's, whose holder may be waiting for the interpreter in OnStoredInstance. 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +19,16 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from adjuvant.errors import ArchiveFault, Refusal
+from adjuvant.pinning import Pinned, fingerprint
 
 TIMEOUT_S = (2.0, 30.0)  # to connect, and between two bytes
 CHUNK = 1 << 20
+POLL_S = 0.2
 # Under load Orthanc's HTTP server drops a connection now and then (tried: 1 in 600 on 1.10.1).
 # Whatever we ask may be asked twice: a result that is stored again is "AlreadyStored".
 RETRIES = Retry(total=3, status=0, redirect=0, other=0, allowed_methods=None, backoff_factor=0.05)
 STORED = ("Success", "AlreadyStored")
+STABLE = ("StableSeries", "StableStudy")
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,15 @@ class Stored:
 
 @dataclass(frozen=True)
 class Changes:
-    """One page of the change log: new instances, the last number on it, whether more follow."""
+    """One page of the change log: new instances, the last number on it, whether more follow.
+
+    `stable` are the series and studies to which nothing was added for some time (`StableAge`).
+    """
 
     instances: tuple[str, ...]
     last: int
     done: bool
+    stable: tuple[str, ...] = ()
 
 
 def connection(configuration: Mapping[str, Any], folder: Path, token: str) -> Connection:
@@ -107,7 +113,7 @@ class Archive:
         self._session.mount("http://", HTTPAdapter(max_retries=RETRIES))
         if where.certificate is not None:
             self._session.verify = False  # the fingerprint is checked instead
-            self._session.mount("https://", _Pinned(fingerprint(where.certificate)))
+            self._session.mount("https://", Pinned(fingerprint(where.certificate), RETRIES))
         if where.client_certificate is not None:
             self._session.cert = str(where.client_certificate)
 
@@ -130,7 +136,7 @@ class Archive:
         """
         with self._answer("GET", f"/instances/{instance}/file", stream=True) as answer:
             if answer.status_code == 404:
-                raise _deleted()
+                raise deleted()
             self._require(answer, "/instances/…/file")
             data = bytearray()
             for chunk in answer.iter_content(CHUNK):
@@ -168,14 +174,31 @@ class Archive:
         found = self._json("POST", "/tools/bulk-content", data=json.dumps(asked).encode())
         return {one["ID"]: one["Metadata"].get("SopClassUid") for one in found}
 
+    def studies(self) -> list[str]:
+        """Orthanc's identifiers of all studies."""
+        return [str(study) for study in self._json("GET", "/studies")]
+
     def parents(self, instance: str) -> Parents:
         """Patient and study of an instance; raises Refusal where it was deleted meanwhile."""
         with self._answer("GET", f"/instances/{instance}/study") as answer:
             if answer.status_code == 404:
-                raise _deleted()
+                raise deleted()
             self._require(answer, "/instances/…/study")
             study = answer.json()
             return Parents(study["ParentPatient"], study["ID"])
+
+    def series_page(self, since: int, limit: int) -> list[tuple[str, list[str]]]:
+        """Modality and instances of some of all series, in the order that Orthanc lists them."""
+        page = self._json("GET", f"/series?since={since}&limit={limit}&expand")
+        return [(one["MainDicomTags"].get("Modality", ""), one["Instances"]) for one in page]
+
+    def is_stable(self, level: str, resource: str) -> bool | None:
+        """Whether a series or study (`level`: studies) grows no more; None where it is gone."""
+        with self._answer("GET", f"/{level}/{resource}") as answer:
+            if answer.status_code == 404:
+                return None
+            self._require(answer, f"/{level}/…")
+            return bool(answer.json()["IsStable"])
 
     def find(self, sop_instance_uid: str) -> list[str]:
         """Orthanc's identifiers of every instance with this SOP Instance UID."""
@@ -195,19 +218,34 @@ class Archive:
         return Stored(said["ID"], said["ParentSeries"], parents, said["Status"] == "Success")
 
     def delete(self, instance: str) -> None:
-        """Delete an instance; nothing else than a result of ours."""
+        """Delete an instance, if it is still there; nothing else than a result of ours."""
         with self._answer("DELETE", f"/instances/{instance}") as answer:
-            self._require(answer, "/instances/…")
+            if answer.status_code != 404:
+                self._require(answer, "/instances/…")
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """One page of the change log, after number `since`."""
         page = self._json("GET", f"/changes?since={since}&limit={limit}")
         new = (c["ID"] for c in page["Changes"] if c["ChangeType"] == "NewInstance")
-        return Changes(tuple(dict.fromkeys(new)), int(page["Last"]), bool(page["Done"]))
+        stable = (c["ID"] for c in page["Changes"] if c["ChangeType"] in STABLE)
+        unique = tuple(dict.fromkeys(new)), tuple(dict.fromkeys(stable))
+        return Changes(unique[0], int(page["Last"]), bool(page["Done"]), unique[1])
 
     def last_change(self) -> int:
         """The number of the newest change."""
         return int(self._json("GET", "/changes?last")["Last"])
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """JSON of any other resource of Orthanc; None where there is no such thing."""
+        data = None if body is None else json.dumps(body).encode()
+        with self._answer(method, path, data=data) as answer:
+            if answer.status_code == 404:
+                return None
+            self._require(answer, path.split("?")[0])
+            try:
+                return answer.json()
+            except requests.JSONDecodeError as fault:
+                raise ArchiveFault(f"{path} did not answer with JSON") from fault
 
     def _json(self, method: str, path: str, data: bytes | None = None) -> Any:
         with self._answer(method, path, data=data) as answer:
@@ -232,33 +270,21 @@ class Archive:
 
     def _require(self, answer: requests.Response, path: str) -> None:
         if not answer.ok:
-            raise ArchiveFault(f"Orthanc answered {answer.status_code} to {path}")
+            status = answer.status_code
+            raise ArchiveFault(f"Orthanc answered {status} to {path}", status)
 
 
-class _Pinned(HTTPAdapter):
-    """Trust one certificate, known by its SHA-256, instead of authorities and host names."""
-
-    def __init__(self, sha256: str) -> None:
-        self._sha256 = sha256
-        super().__init__(max_retries=RETRIES)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, assert_fingerprint=self._sha256, **options)
-
-
-def fingerprint(certificate: Path) -> str:
-    """SHA-256 (hex) of the first certificate in a PEM file, which may hold the key as well.
-
-    Raises ArchiveFault where there is none.
-    """
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    try:
-        text = certificate.read_text(encoding="ascii", errors="replace")
-        body = text[text.index(begin) : text.index(end) + len(end)]
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(body)).hexdigest()
-    except (OSError, ValueError) as fault:
-        raise ArchiveFault(f"SslCertificate {certificate} holds no readable certificate") from fault
+def wait_for_archive(archive: Archive, stop: threading.Event) -> bool:
+    """Return True when Orthanc's REST API answers, False when told to stop before."""
+    while not stop.is_set():
+        try:
+            archive.version()
+            return True
+        except ArchiveFault:
+            stop.wait(POLL_S)
+    return False
 
 
-def _deleted() -> Refusal:
+def deleted() -> Refusal:
+    """What a job ends with whose scan is not there any more."""
     return Refusal("deleted", "the scan was deleted from Orthanc before its analysis ended")

@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,8 @@ from adjuvant.pipeline import analyse
 from adjuvant.results import encode
 from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.results.provenance import is_own
+from adjuvant.rules.ruleset import RuleSet
+from adjuvant.rules.syntax import default_rules
 
 # No planar scan is near it; a larger file is refused before it is read.
 MAXIMUM_FILE_BYTES = 2**29
@@ -56,7 +58,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Batch:
-    """What to do with each file: who reads it, and where the results go."""
+    """What to do with each file: who reads it by which rules, and where the results go."""
 
     interpretation: Interpretation
     network: Network
@@ -64,6 +66,7 @@ class Batch:
     out: Path
     png: bool = False
     presentation: Presentation = STANDARD
+    rules: RuleSet = field(default_factory=default_rules)
 
     def run(self, root: Path, sources: list[Path]) -> Iterator[Report]:
         """Analyse file after file; each ends in a report, whatever it holds."""
@@ -78,9 +81,9 @@ class Batch:
     def _one(self, source: Path, base: Path) -> Report:
         try:
             data = read_file(source)
-            verdict = self.interpretation.rule(read_header(data))
-            if not verdict.applies:
-                return Report(source, "skipped", verdict.reason)
+            decision = self.rules.decide(read_header(data), self.interpretation.name)
+            if decision.rule is None:
+                return Report(source, "skipped", decision.reason)
             outcome = analyse(
                 data, self.interpretation, self.network, self.limits, self.presentation
             )
@@ -95,7 +98,7 @@ class Batch:
             # Foreign exceptions may quote the header: only their kind is told.
             return Report(source, "failed", f"unexpected {type(fault).__name__}")
         findings = outcome.findings
-        return Report(source, "done", verdict.reason, findings.measures, findings.remarks)
+        return Report(source, "done", decision.reason, findings.measures, findings.remarks)
 
     def _write(self, base: Path, objects: tuple[Dataset, ...]) -> None:
         named = zip(ENDINGS, objects, strict=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from adjuvant.archive import Archive, Parents, Stored
+from adjuvant.archive import Archive, Parents, Stored, deleted
 from adjuvant.errors import Fault, Refusal
 from adjuvant.reader import Reader
 from adjuvant.results import encode
@@ -23,9 +23,12 @@ KINDS = {
 }
 
 # Refusals that are not about a scan that the department waits for, or leave nothing to refer to.
-UNREPORTED = frozenset(
-    {"deleted", "missing-uid", "not-applicable", "not-dicom", "superseded", "too-large"}
-)
+UNREPORTED = frozenset({"deleted", "missing-uid", "not-applicable", "not-dicom", "too-large"})
+
+
+def chosen(results: Sequence[Dataset], kinds: Collection[str]) -> list[Dataset]:
+    """Those of these kinds: SEG, SC, SR."""
+    return [result for result in results if KINDS.get(result.SOPClassUID) in kinds]
 
 
 def deliver(archive: Archive, source: str, results: Sequence[Dataset]) -> list[dict[str, str]]:
@@ -37,7 +40,13 @@ def deliver(archive: Archive, source: str, results: Sequence[Dataset]) -> list[d
     filed under another patient or study than the scan.
     """
     parents = archive.parents(source)
-    return [_deliver(archive, parents, result) for result in results]
+    stored = [_store(archive, parents, result) for result in results]
+    if not archive.holds(source):  # nobody wants an outline of a picture that is gone
+        for one in stored:
+            if one.new:
+                archive.delete(one.instance)
+        raise deleted()
+    return [_public(one, result) for one, result in zip(stored, results, strict=True)]
 
 
 def deliver_refusal(
@@ -58,19 +67,26 @@ def deliver_refusal(
     return deliver(archive, source, [report])
 
 
-def _deliver(archive: Archive, parents: Parents, result: Dataset) -> dict[str, str]:
-    kind = KINDS.get(result.SOPClassUID, "other")
+def _store(archive: Archive, parents: Parents, result: Dataset) -> Stored:
     stored = _present(archive, parents, result) or archive.store(encode(result))
     if stored.parents != parents:
         if stored.new:
             archive.delete(stored.instance)  # ours, and in front of the wrong patient's eyes
-        raise Fault(f"the {kind} was filed under another patient or study than its scan")
+        raise Fault(f"the {_kind(result)} was filed under another patient or study than its scan")
+    return stored
+
+
+def _public(stored: Stored, result: Dataset) -> dict[str, str]:
     return {
         "instance": stored.instance,
         "series": stored.series,
-        "kind": kind,
+        "kind": _kind(result),
         "sop_instance_uid": str(result.SOPInstanceUID),
     }
+
+
+def _kind(result: Dataset) -> str:
+    return KINDS.get(result.SOPClassUID, "other")
 
 
 def _present(archive: Archive, parents: Parents, result: Dataset) -> Stored | None:

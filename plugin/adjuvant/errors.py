@@ -7,6 +7,9 @@ Texts never hold patient data: they are logged and shown over REST.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class AdjuvantError(Exception):
     """Anything that this package raises on purpose."""
@@ -25,6 +28,10 @@ class Refusal(AdjuvantError):  # the word that users read
         self.reason = reason
 
 
+class RuleFault(AdjuvantError):
+    """A rule set cannot be obeyed; the text is one line that names rule, key and value."""
+
+
 class Fault(AdjuvantError):
     """Something of ours failed: the job is tried again, and becomes an alarm after the limit."""
 
@@ -34,4 +41,23 @@ class ModelFault(Fault):
 
 
 class ArchiveFault(Fault):
-    """Orthanc's REST API answered with an error, or not at all."""
+    """Orthanc's REST API answered with an error (its HTTP `status`), or not at all (None)."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def explain(fault: Exception) -> str:
+    """One sentence about a fault, without the text of foreign exceptions, which may quote a header.
+
+    What is not ours is named by its class and the line that raised it.
+    """
+    if isinstance(fault, Fault):
+        return str(fault)
+    frames = traceback.extract_tb(fault.__traceback__)
+    package = Path(__file__).parent
+    ours = [frame for frame in frames if package in Path(frame.filename).parents]
+    where = (ours or frames)[-1:]
+    place = f" at {Path(where[0].filename).name}:{where[0].lineno}" if where else ""
+    return f"unexpected {type(fault).__name__}{place}"

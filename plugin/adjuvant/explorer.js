@@ -10,7 +10,9 @@
     running: 'running',
     done: 'done',
     refused: 'not analysed',
-    failed: 'failed'
+    failed: 'failed',
+    superseded: 'replaced by a newer reading',
+    cancelled: 'cancelled'
   };
   var KINDS = { SEG: 'Segmentation', SC: 'Fused picture', SR: 'Report' };
   var REFRESH_MS = 1000;

@@ -1,13 +1,14 @@
 """What Orthanc's own pages show of us: the script that extends Orthanc Explorer.
 
-Standard library only: it is imported before Orthanc has started.
+It is imported before Orthanc has started, and imports nothing itself: whatever is imported by
+then, Orthanc's first answer waits for.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
-SCRIPT = Path(__file__).with_name("explorer.js")
+SCRIPT = os.path.join(os.path.dirname(__file__), "explorer.js")
 
 
 def explorer_script() -> str:
@@ -17,4 +18,5 @@ def explorer_script() -> str:
     `POST /adjuvant/{studies|series|instances}/{id}/analyze` for another one. Raises OSError when
     the file beside this one cannot be read.
     """
-    return SCRIPT.read_text(encoding="utf-8")
+    with open(SCRIPT, encoding="utf-8") as file:
+        return file.read()

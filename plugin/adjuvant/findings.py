@@ -43,6 +43,8 @@ class FrameMeasures:
     gland_counts: float
     background_counts_per_pixel: float | None
     gland_to_background: float | None
+    gland_volume_ml: float | None = None
+    uptake_percent: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
@@ -38,6 +39,8 @@ UNREADABLE = (
     struct.error,
 )
 
+MAXIMUM_VALUE_BYTES = 2**17
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -47,12 +50,17 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def value(header: Dataset, keyword: str) -> Any:
-    """The value of one attribute, or None where it is absent, empty or cannot be converted."""
+def value(header: Dataset, keyword: str | int) -> Any:
+    """The value of one attribute, or None where it is absent, empty or cannot be converted.
+
+    `keyword` may be the number of a tag instead, as in all functions that call this one.
+    """
     element = header.get_item(Tag(keyword), keep_deferred=True)
     if element is None or element.value is None:
         return None
     if isinstance(element, RawDataElement):
+        if len(element.value) > MAXIMUM_VALUE_BYTES and not _is_sequence(keyword):
+            return None  # millions of values are none that we ask for
         try:
             with quiet():
                 element = convert_raw_data_element(
@@ -66,7 +74,12 @@ def value(header: Dataset, keyword: str) -> Any:
     return found
 
 
-def values(header: Dataset, keyword: str) -> list[Any]:
+def _is_sequence(keyword: str | int) -> bool:
+    tag = Tag(keyword)
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
+
+
+def values(header: Dataset, keyword: str | int) -> list[Any]:
     """All values of a multi-valued attribute: [] where it is absent, [x] where there is one."""
     found = value(header, keyword)
     if found is None:
@@ -106,7 +119,7 @@ def uid(header: Dataset, keyword: str) -> UID:
         return UID(text(header, keyword))
 
 
-def items(header: Dataset, keyword: str) -> list[Dataset]:
+def items(header: Dataset, keyword: str | int) -> list[Dataset]:
     """The items of a sequence; [] where it is absent or is no sequence."""
     found = value(header, keyword)
     return list(found) if isinstance(found, Sequence) else []

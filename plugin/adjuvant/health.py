@@ -5,23 +5,34 @@ Standard library only: it has to work when nothing else can be imported.
 
 from __future__ import annotations
 
+import json
+import platform
+import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+PLAIN = re.compile(r"[\w.:/+-]+", re.ASCII)
 State = Literal["starting", "ready", "off", "degraded"]
 
 
 @dataclass(frozen=True)
 class ModelInUse:
-    """One model version that reads scans now."""
+    """One model version that reads scans now.
+
+    `configured` is the version that orthanc.json names; `chosen_by` the user who chose this one
+    `chosen_at`, or "configuration".
+    """
 
     name: str
     version: str
     digest: str
     simulated: bool
+    configured: str | None = None
+    chosen_by: str | None = None
+    chosen_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,21 @@ class Log:
     info: Callable[[str], None]
     warning: Callable[[str], None]
     error: Callable[[str], None]
+
+    @classmethod
+    def silent(cls) -> Log:
+        """One that drops every line."""
+        return cls(*3 * [lambda text: None])
+
+
+def event(kind: str, **fields: object) -> str:
+    """One line for people and machines (logfmt): `job-refused job=7 reason="two words"`."""
+    texts = {name: str(value) for name, value in fields.items()}
+    quoted = (
+        f"{name}={text if PLAIN.fullmatch(text) else json.dumps(text)}"
+        for name, text in texts.items()
+    )
+    return " ".join([kind, *quoted])
 
 
 def utc(seconds: float | None) -> str | None:
@@ -54,6 +80,8 @@ class Health:
             "device": None,
             "models": [],
             "last_success": None,
+            "paused": None,
+            "versions": {"adjuvant": version, "python": platform.python_version()},
         }
 
     def become(self, state: State, reason: str) -> None:
@@ -65,6 +93,22 @@ class Health:
         """Say what reads the scans: `device` as the network names it, and the models."""
         with self._lock:
             self._board.update(device=device, models=[asdict(model) for model in models])
+
+    def know(self, **versions: str) -> None:
+        """Add to the versions of what we work with."""
+        with self._lock:
+            self._board["versions"] = {**self._board["versions"], **versions}
+
+    def pause(self, since: float | None) -> None:
+        """Say since when nothing is read because a person wants it so; None: it is read."""
+        with self._lock:
+            self._board["paused"] = utc(since)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a person wants nothing to be read."""
+        with self._lock:
+            return self._board["paused"] is not None
 
     def succeed(self, at: float) -> None:
         """Remember when the last job was done (seconds since 1970)."""

@@ -16,16 +16,11 @@ Nothing is guessed. What cannot be read with certainty is a `Refusal` with a sta
 
 from __future__ import annotations
 
-import zlib
-from io import BytesIO
-
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.errors import InvalidDicomError
-from pydicom.tag import Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from adjuvant.acquisition import duration_s, frame_views, magnifies, require_static, spacing_mm
+from adjuvant.dicom_file import PIXEL_DATA, parse
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, quiet
 from adjuvant.pixels import (
@@ -41,17 +36,13 @@ from adjuvant.scan import Frame, Scan
 
 __all__ = ["Limits", "read_header", "read_scan"]
 
-PIXEL_DATA = Tag("PixelData")
-TRANSFER_SYNTAX_ELEMENT = b"\x02\x00\x10\x00UI"
-MAXIMUM_INFLATED_BYTES = 2**27
-
 
 def read_header(data: bytes) -> Dataset:
     """The header of a DICOM file, without its pixels, values still as they came.
 
     Raises Refusal (not-dicom) on anything that is not a DICOM file.
     """
-    return _without_pixels(_parse(data, pixels=False))
+    return _without_pixels(parse(data, pixels=False))
 
 
 def read_scan(data: bytes | Dataset, limits: Limits) -> Scan:
@@ -60,7 +51,7 @@ def read_scan(data: bytes | Dataset, limits: Limits) -> Scan:
     Frames that hold no signal at all are left out as long as one remains: the second head of a
     camera is often off. Raises Refusal with one of the codes above (PS3.3 A.5 and C.8.4).
     """
-    source = _parse(data, pixels=True) if isinstance(data, bytes) else data
+    source = parse(data, pixels=True) if isinstance(data, bytes) else data
     layout = require_layout(source, limits)
     require_static(source, layout.frames)
     require_counts(source)
@@ -68,34 +59,6 @@ def read_scan(data: bytes | Dataset, limits: Limits) -> Scan:
     counts = rescale(source, decode(source, layout))
     header = _without_pixels(source)
     return Scan(header, _frames(header, counts), spacing_mm(header), magnifies(header))
-
-
-def _parse(data: bytes, *, pixels: bool) -> Dataset:
-    _require_bounded_inflation(data)
-    try:
-        with quiet():
-            return dcmread(BytesIO(data), stop_before_pixels=not pixels)
-    except InvalidDicomError:
-        raise Refusal("not-dicom", "the file is not DICOM: it has no DICM prefix") from None
-    except (*UNREADABLE, zlib.error) as fault:
-        kind = type(fault).__name__
-        raise Refusal("not-dicom", f"the file cannot be read as DICOM ({kind})") from None
-
-
-def _require_bounded_inflation(data: bytes) -> None:
-    """A deflated file of a few kB may unpack to any size: look before pydicom unpacks it."""
-    at = data.find(TRANSFER_SYNTAX_ELEMENT)
-    if at < 0 or DeflatedExplicitVRLittleEndian.encode() not in data[at : at + 72]:
-        return
-    begin = 144 + int.from_bytes(data[140:144], "little")
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        inflater.decompress(data[begin:], MAXIMUM_INFLATED_BYTES)
-    except zlib.error:
-        raise Refusal("not-dicom", "the deflated data set cannot be unpacked") from None
-    if inflater.unconsumed_tail:
-        limit = MAXIMUM_INFLATED_BYTES >> 20
-        raise Refusal("matrix", f"the deflated data set unpacks to more than {limit} MiB")
 
 
 def _without_pixels(source: Dataset) -> Dataset:

@@ -115,6 +115,8 @@ class Page(Protocol):
     @property
     def instances(self) -> Iterable[str]: ...
     @property
+    def stable(self) -> Iterable[str]: ...
+    @property
     def last(self) -> int: ...
     @property
     def done(self) -> bool: ...
@@ -140,17 +142,18 @@ class Sweep:
     position: int | None = None
     previous_end: int | None = None
 
-    def page(self) -> tuple[tuple[str, ...], bool]:
-        """The new instances of the next page, and whether the walk has come to its end."""
+    def page(self) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+        """The new instances of the next page, the series and studies that are stable since then,
+        and whether the walk has come to its end."""
         if self.position is None:
             self.position = self.notes.note(CURSOR) or 0
         page = self.log.changes(self.position)
         if page.last < self.position:  # another database, or it was emptied
             self.position = self.previous_end = 0
             self.notes.keep_note(CURSOR, 0)
-            return (), False
+            return (), (), False
         self.position = page.last
-        return tuple(page.instances), page.done
+        return tuple(page.instances), tuple(page.stable), page.done
 
     def finish(self) -> None:
         """Everything that the walk found is in the ledger: move the cursor."""

@@ -1,16 +1,31 @@
-"""From the inbox and the change log into the ledger: every instance that may be a scan, once."""
+"""From the inbox and the change log into the ledger: every instance that may be a scan, once.
+
+Where the rules treat all scans alike, no header is read here. Where they say when or how urgently
+a scan is read, its header is: a scan whose rule waits for its series or study has that queued.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from pydicom import Dataset
 
 from adjuvant.archive import Archive
+from adjuvant.errors import ArchiveFault, Refusal
+from adjuvant.image import read_header
 from adjuvant.inbox import READABLE_SOP_CLASSES, Inbox, Sweep
-from adjuvant.job import Job, Task
+from adjuvant.job import CATCH_UP, ENDED, Filter, Job, Task
 from adjuvant.ledger import Ledger
 from adjuvant.reader import Reader
+from adjuvant.rulebook import Rulebook
+from adjuvant.rules.ruleset import RuleSet
+
+# Headers are read for so long before the next job is done.
+AT_A_TIME_S = 0.5
+
+MOST_JOBS = 10_000  # of one page of the change log
 
 
 @dataclass
@@ -21,49 +36,167 @@ class Intake:
     ledger: Ledger
     inbox: Inbox
     sweep_s: float
+    rulebook: Rulebook = field(default_factory=Rulebook)
     due: float = 0.0
     _sweep: Sweep = field(init=False)
+    _found: list[str] = field(init=False, default_factory=list)  # on the page, newest first
+    _last_page: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._sweep = Sweep(self.archive, self.ledger)
 
+    def tasks(self, instance: str, readers: Collection[Reader]) -> list[Task]:
+        """What is to be done about an instance that may be a scan, and came some time ago.
+
+        Where its series or study was complete already, it does not wait for it again.
+        """
+        known, new = list[Task](), list[Reader]()
+        for reader in readers:
+            task = reader.task(instance)
+            if self.ledger.find(task) is None:
+                new.append(reader)
+            else:
+                known.append(task)
+        found = tasks_for(instance, new, self.rulebook.active.rules, self.archive)
+        return [*known, *(self._not_waiting(instance, task) for task in found)]
+
+    def _not_waiting(self, instance: str, task: Task) -> Task:
+        job = self.ledger.find(task) if task.level != "instance" else None
+        if job is None or job.state not in ENDED:
+            return task
+        return replace(task, instance=instance, level="instance")
+
     def collect(self, readers: Collection[Reader]) -> None:
         """Queue what the callback dropped, then one page of the change log if a walk is due."""
+        rules = self.rulebook.active.rules
+        until = time.monotonic() + AT_A_TIME_S
         for instance in self.inbox.take():
-            for reader in readers:
-                queue(reader.task(instance), self.ledger, self.archive)
+            if time.monotonic() >= until:
+                self.inbox.wake()  # the rest is taken once more, after the next job
+                return
+            for task in self._tasks(instance, readers, rules):
+                self._put(task, instance)
             self.inbox.put_away(instance)
         if time.monotonic() >= self.due:
-            self._page(readers)
+            self._walk(readers, rules, until)
 
-    def _page(self, readers: Collection[Reader]) -> None:
-        instances, done = self._sweep.page()
-        scans = [one for one in instances if self._is_readable(one)]
-        self.ledger.add([reader.task(one) for one in scans for reader in readers])
-        if done:
+    def _walk(self, readers: Collection[Reader], rules: RuleSet, until: float) -> None:
+        if not self._found:
+            instances, stable, self._last_page = self._sweep.page()
+            self.ledger.hurry(stable)
+            self._found = [one for one in reversed(instances) if self._is_readable(one)]
+        if not _headers_needed(readers, rules):
+            found = reversed(self._found)
+            tasks = [task for one in found for task in self._tasks(one, readers, rules)]
+            known = self._known(self._found)
+            new = (task for task in tasks if (task.instance, task.interpretation) not in known)
+            self.ledger.add([task.later(CATCH_UP) for task in new])
+            self._found.clear()
+        while self._found and time.monotonic() < until:
+            self._catch_up(self._found[-1], readers, rules)
+            self._found.pop()
+        if self._last_page and not self._found:
             self._sweep.finish()
             self.due = time.monotonic() + self.sweep_s
+
+    def _catch_up(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> None:
+        known = self._known([instance])
+        new = [one for one in readers if (instance, one.interpretation.name) not in known]
+        for task in self._tasks(instance, new, rules):
+            if task.level == "instance":
+                self.ledger.add([task.later(CATCH_UP)])
+            else:
+                await_stable(task.later(CATCH_UP), self.ledger)
+
+    def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
+        return tasks_for(instance, readers, rules, self.archive)
+
+    def _put(self, task: Task, instance: str) -> None:
+        """Queue what was just sent. A scan that had a job before does not wait a second time."""
+        scan = replace(task, instance=instance, level="instance")
+        if task.level == "instance" or self.ledger.find(scan) is not None:
+            queue(scan, self.ledger, self.archive)
+        else:
+            await_stable(task, self.ledger)
+
+    def _known(self, instances: Collection[str]) -> set[tuple[str, str]]:
+        """What has a job, also one of another model: a switch of models reads nothing again."""
+        jobs, _ = self.ledger.jobs(Filter(instances=tuple(instances)), MOST_JOBS, 0)
+        return {(job.task.instance, job.task.interpretation) for job in jobs}
 
     def _is_readable(self, instance: str) -> bool:
         if self.inbox.settled(instance):
             return False
-        readable = self.archive.sop_class(instance) in READABLE_SOP_CLASSES
+        try:
+            readable = self.archive.sop_class(instance) in READABLE_SOP_CLASSES
+        except ArchiveFault as fault:
+            if fault.status is None:
+                raise
+            return True  # its job will fail and say so; nobody else waits for it
         if not readable:
             self.inbox.settle(instance)
         return readable
 
 
-def queue(task: Task, ledger: Ledger, archive: Archive) -> bool:
+def tasks_for(
+    instance: str, readers: Collection[Reader], rules: RuleSet, archive: Archive
+) -> list[Task]:
+    """What is to be done about an instance, by each reader: to read it, or to wait for its series
+    or study to be complete. Raises ArchiveFault."""
+    if not _headers_needed(readers, rules):
+        names = [reader.interpretation.name for reader in readers]
+        priorities = [rules.unseen_priority(name) or 0 for name in names]
+        return [reader.task(instance, p) for reader, p in zip(readers, priorities, strict=True)]
+    try:
+        header = read_header(archive.read(instance))
+        return [_task(instance, reader, rules, header, archive) for reader in readers]
+    except Refusal:  # the job of the instance says why
+        return [reader.task(instance) for reader in readers]
+    except ArchiveFault as fault:
+        if fault.status is None:
+            raise
+        return [reader.task(instance) for reader in readers]  # nobody else waits for it
+
+
+def _headers_needed(readers: Collection[Reader], rules: RuleSet) -> bool:
+    return any(rules.unseen_priority(one.interpretation.name) is None for one in readers)
+
+
+def _task(instance: str, reader: Reader, rules: RuleSet, header: Dataset, archive: Archive) -> Task:
+    rule = rules.decide(header, reader.interpretation.name).rule
+    if rule is None:  # its job says why
+        return reader.task(instance)
+    if rule.level == "instance":
+        return reader.task(instance, rule.priority)
+    if rule.level == "series":
+        return reader.task(archive.series(instance), rule.priority, rule.level)
+    return reader.task(archive.parents(instance).study, rule.priority, rule.level)
+
+
+def await_stable(task: Task, ledger: Ledger) -> None:
+    """Queue a series or study, once more where its job had ended: something came after it."""
+    job = ledger.find(task)
+    if job is not None and job.state in ENDED:
+        ledger.reopen(job, task.priority)
+    else:
+        ledger.add([task])
+
+
+def queue(task: Task, ledger: Ledger, archive: Archive, *, by_person: bool = False) -> bool:
     """Queue what was sent again or asked for: perhaps it was deleted before, perhaps it is whole
     this time. What waits, runs, or is done with results that still stand, stays as it is: False.
+
+    What a person cancelled is queued again by a person only, and not because it is sent again.
     """
     job = ledger.find(task)
     if job is None:
         ledger.add([task])
         return True
-    if job.state in ("refused", "failed") or not _results_stand(job, archive):
-        ledger.reopen(job)
+    again = ("refused", "failed", "superseded", *(("cancelled",) if by_person else ()))
+    if job.state in again or not _results_stand(job, archive):
+        ledger.reopen(job, task.priority)
         return True
+    ledger.add([task])  # what waits may be more urgent now
     return False
 
 

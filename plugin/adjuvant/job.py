@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-STATES = ("queued", "running", "done", "refused", "failed")
+ENDED = ("done", "refused", "failed", "superseded", "cancelled")
+RETRIABLE = ("refused", "failed", "cancelled")  # by a person, one job at a time
+STATES = ("queued", "running", *ENDED)
+
+# Added to the priority that a rule gives: what just arrived goes before what was found later.
+CATCH_UP = -100  # in the change log
+BACKGROUND = -10_000  # by walking through the whole archive
 
 
 @dataclass(frozen=True)
 class Task:
-    """What one job is about. `model` is `name version`, `model_digest` its SHA-256."""
+    """What one job is about. `model` is `name version`, `model_digest` its SHA-256.
+
+    `instance` is Orthanc's identifier of a resource of this `level`: instance, series or study.
+    The highest `priority` is done first.
+    """
 
     instance: str
     interpretation: str
     model: str
     model_digest: str
+    priority: int = 0
+    level: str = "instance"
+
+    def later(self, by: int) -> Task:
+        """The same task, less urgent: `by` is CATCH_UP or BACKGROUND."""
+        return replace(self, priority=self.priority + by)
 
 
 @dataclass(frozen=True)
@@ -38,15 +54,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which jobs: those in `state`, those about one of `instances`; None is any."""
+    """Which jobs: those in `state`, those about one of `instances`, of one interpretation, of one
+    `model` (name and version), queued at or after `since` (seconds since 1970); None is any."""
 
     state: str | None = None
     instances: tuple[str, ...] | None = None
+    interpretation: str | None = None
+    model: str | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True)
 class End:
-    """How a job ended: `state` is done, refused or failed."""
+    """How a job ended: `state` is done, refused, failed or superseded."""
 
     state: str
     code: str | None = None

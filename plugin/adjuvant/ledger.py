@@ -1,6 +1,6 @@
 """The durable list of jobs: what was asked, what became of it. SQLite below DataDirectory.
 
-One row per (instance, interpretation, model digest). Nothing in it says who the patient is:
+One row per (resource, interpretation, model digest). Nothing in it says who the patient is:
 Orthanc identifiers, states, times, our own sentences.
 """
 
@@ -10,54 +10,37 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from adjuvant.errors import Fault
-from adjuvant.job import STATES, End, Filter, Job, Task
+from adjuvant.database import (
+    LedgerCorrupt,
+    LedgerFault,
+    open_database,
+    set_aside,
+    translated,
+    where,
+)
+from adjuvant.job import ENDED, STATES, End, Filter, Job, Task
+from adjuvant.sqlite_file import transaction
+
+__all__ = ["Ledger", "LedgerCorrupt", "LedgerFault", "set_aside"]
 
 LONGEST_DELAY_S = 3600.0
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  instance TEXT NOT NULL, interpretation TEXT NOT NULL,
-  model TEXT NOT NULL, model_digest TEXT NOT NULL,
-  state TEXT NOT NULL, code TEXT, reason TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-  created REAL NOT NULL, due REAL NOT NULL, started REAL, finished REAL,
-  steps_ms TEXT NOT NULL DEFAULT '{}', results TEXT NOT NULL DEFAULT '[]',
-  summary TEXT NOT NULL DEFAULT '{}',
-  UNIQUE (instance, interpretation, model_digest)
-);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, due, id);
-CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-"""
-
-
-class LedgerFault(Fault):
-    """The ledger cannot be read or written."""
-
-
-class LedgerCorrupt(LedgerFault):
-    """The file is not a database any more."""
+PRUNED_AT_ONCE = 1000
 
 
 class Ledger:
     """Safe to use from any thread. Every method raises LedgerFault where SQLite fails."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self._lock = threading.Lock()
-        with _translated(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            try:
-                _prepare(self._database)
-            except sqlite3.Error:
-                self._database.close()
-                raise
+        self._clock = clock
+        self._began = time.time() - clock()
+        self._database = open_database(path)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -68,6 +51,7 @@ class Ledger:
         """At start: what ran when the process ended is queued again; the number of such jobs.
 
         A job that was cut short at its last attempt has failed: it may be what ends the process.
+        What had been put off is due at once: its time was that of another process' clock.
         """
         reason = f"Orthanc ended during each of {maximum_attempts} attempts"
         with self._writing() as database:
@@ -76,18 +60,31 @@ class Ledger:
                 "WHERE state='running' AND attempts>=?",
                 (reason, time.time(), maximum_attempts),
             )
-            return database.execute("UPDATE jobs SET state='queued' WHERE state='running'").rowcount
+            database.execute("UPDATE jobs SET due=0 WHERE state='queued' AND due>0")
+            return database.execute(
+                "UPDATE jobs SET state='queued', code=NULLIF(code, 'delivering'), due=0 "
+                "WHERE state='running'"
+            ).rowcount
 
     def add(self, tasks: Sequence[Task]) -> None:
-        """Queue what is not there yet; what is there stays as it is."""
+        """Queue what is not there yet; what is there stays as it is, but if it waits for less
+        urgent a task, it is as urgent as this one from now on."""
         now = time.time()
-        rows = [(t.instance, t.interpretation, t.model, t.model_digest, now, now) for t in tasks]
+        rows = [
+            (t.instance, t.interpretation, t.model_digest, t.priority, t.model, t.level, now)
+            for t in tasks
+        ]
         with self._writing() as database:
             database.executemany(
-                "INSERT INTO jobs "
-                "(instance, interpretation, model, model_digest, state, created, due) "
-                "SELECT ?1, ?2, ?3, ?4, 'queued', ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM jobs "
-                "WHERE instance=?1 AND interpretation=?2 AND model_digest=?4)",
+                "UPDATE jobs SET priority=?4 WHERE instance=?1 AND interpretation=?2 AND "
+                "model_digest=?3 AND state='queued' AND priority<?4",
+                [row[:4] for row in rows],
+            )
+            database.executemany(
+                "INSERT INTO jobs (instance, interpretation, model_digest, priority, model, "
+                "level, created, state, due) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', 0 "
+                "WHERE NOT EXISTS (SELECT 1 FROM jobs "
+                "WHERE instance=?1 AND interpretation=?2 AND model_digest=?3)",
                 rows,
             )
 
@@ -97,53 +94,74 @@ class Ledger:
             "SELECT * FROM jobs WHERE instance=? AND interpretation=? AND model_digest=?",
             (task.instance, task.interpretation, task.model_digest),
         )
-        return _job(rows[0]) if rows else None
+        return self._job(rows[0]) if rows else None
 
-    def claim(self, now: float) -> Job | None:
-        """Take the job that is due for longest; it is running from now on, one attempt more."""
+    def claim(self) -> Job | None:
+        """Take the most urgent of the jobs that are due, of these the oldest; it is running from
+        now on, one attempt more."""
         with self._writing() as database:
             row = database.execute(
                 "UPDATE jobs SET state='running', attempts=attempts+1, started=?, finished=NULL "
                 "WHERE id=(SELECT id FROM jobs WHERE state='queued' AND due<=? "
-                "ORDER BY due, id LIMIT 1) RETURNING *",
-                (now, now),
+                "ORDER BY priority DESC, id LIMIT 1) RETURNING *",
+                (time.time(), self._now()),
             ).fetchone()
-        return _job(row) if row else None
+        return self._job(row) if row else None
 
     def finish(self, job: Job, end: End) -> None:
-        """Write down how `job` ended."""
+        """Write down how `job` ended, unless it was cancelled meanwhile."""
         texts = [json.dumps(value) for value in (end.steps_ms, end.results, end.summary)]
         with self._writing() as database:
             database.execute(
                 "UPDATE jobs SET state=?, code=?, reason=?, finished=?, steps_ms=?, results=?, "
-                "summary=? WHERE id=?",
+                "summary=? WHERE id=? AND state='running'",
                 (end.state, end.code, end.reason, time.time(), *texts, job.id),
             )
 
-    def postpone(self, job: Job, reason: str, delay_s: float) -> None:
+    def postpone(self, job: Job, reason: str, delay_s: float, code: str = "retry") -> None:
         """Queue `job` again, due in `delay_s` doubled with every attempt so far."""
         delay = min(delay_s * 2.0 ** (job.attempts - 1), LONGEST_DELAY_S)
         with self._writing() as database:
             database.execute(
-                "UPDATE jobs SET state='queued', code='retry', reason=?, due=? WHERE id=?",
-                (reason, time.time() + delay, job.id),
+                "UPDATE jobs SET state='queued', code=?, reason=?, due=? "
+                "WHERE id=? AND state='running'",
+                (code, reason, self._now() + delay, job.id),
             )
 
-    def put_back(self, job: Job) -> None:
-        """Queue `job` as if it had not been claimed: we are stopping, which is not its fault."""
-        with self._writing() as database:
-            database.execute(
-                "UPDATE jobs SET state='queued', attempts=attempts-1 WHERE id=?", (job.id,)
-            )
+    def put_back(self, job: Job, delay_s: float = 0.0, reason: str | None = None) -> None:
+        """Queue `job` as if it had not been claimed: we are stopping, or it waits for something."""
+        self._changes(
+            "UPDATE jobs SET state='queued', code=NULLIF(code, 'delivering'), due=?, "
+            "reason=COALESCE(?, reason), attempts=attempts-1 WHERE id=? AND state='running'",
+            (self._now() + delay_s if delay_s else 0.0, reason, job.id),
+        )
+
+    def begin_delivery(self, job: Job) -> bool:
+        """From now on the results of `job` are stored, and it cannot be cancelled any more.
+
+        False where it was cancelled, or claimed anew: then nothing of it may be stored.
+        """
+        return self._changes(
+            "UPDATE jobs SET code='delivering' WHERE id=? AND state='running' AND attempts=?",
+            (job.id, job.attempts),
+        )
+
+    def cancel(self, number: int, reason: str) -> bool:
+        """End a job that waits, or that runs and has stored nothing; False where it is neither."""
+        return self._changes(
+            "UPDATE jobs SET state='cancelled', code=NULL, reason=?, finished=? WHERE id=? AND "
+            "(state='queued' OR (state='running' AND code IS NOT 'delivering'))",
+            (reason, time.time(), number),
+        )
 
     def supersede(self, task: Task) -> None:
         """The results of other models for the same scan and interpretation are not there any more.
 
-        Their jobs stay done, for they were; asked for again, they start anew.
+        Asked for again, their jobs start anew.
         """
         with self._writing() as database:
             database.execute(
-                "UPDATE jobs SET code='superseded', reason=? WHERE instance=? AND "
+                "UPDATE jobs SET state='superseded', reason=? WHERE instance=? AND "
                 "interpretation=? AND model_digest<>? AND state='done'",
                 (
                     f"its results were replaced by those of {task.model}",
@@ -153,52 +171,75 @@ class Ledger:
                 ),
             )
 
-    def reopen(self, job: Job) -> None:
+    def reopen(self, job: Job, priority: int | None = None) -> None:
         """Queue a job that had ended, with all its attempts again: sent or asked for once more."""
         with self._writing() as database:
             database.execute(
-                "UPDATE jobs SET state='queued', code=NULL, reason=NULL, attempts=0, due=? "
-                "WHERE id=? AND state IN ('done', 'refused', 'failed')",
-                (time.time(), job.id),
+                "UPDATE jobs SET state='queued', code=NULL, reason=NULL, attempts=0, due=0, "
+                "priority=COALESCE(?, priority) "
+                "WHERE id=? AND state IN (SELECT value FROM json_each(?))",
+                (priority, job.id, json.dumps(ENDED)),
             )
+
+    def prune(self, keep_s: float, maximum: int) -> int:
+        """Delete jobs that ended more than `keep_s` ago, and the oldest ends where there are more
+        than `maximum` jobs; how many. At most some at once: call again where it was not 0.
+
+        What has failed goes last, and only for room: somebody has to look at it.
+        """
+        limit = time.time() - keep_s
+        with self._writing() as database:
+            deleted = database.execute(
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE "
+                "state IN ('done', 'refused', 'superseded', 'cancelled') AND finished<? LIMIT ?)",
+                (limit, PRUNED_AT_ONCE),
+            ).rowcount
+            total = database.execute("SELECT COUNT(*) FROM jobs").fetchone()[0]
+            deleted += database.execute(
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state IN "
+                "(SELECT value FROM json_each(?)) ORDER BY state='failed', finished LIMIT ?)",
+                (json.dumps(ENDED), min(max(total - maximum, 0), PRUNED_AT_ONCE)),
+            ).rowcount
+        return deleted
 
     def drop(self, job: Job) -> None:
         """Forget a job that was never one, such as a result of ours."""
-        with self._writing() as database:
-            database.execute("DELETE FROM jobs WHERE id=?", (job.id,))
+        self._changes("DELETE FROM jobs WHERE id=?", (job.id,))
 
     def counts(self) -> dict[str, int]:
         """State -> number of jobs, every state present."""
         rows = self._read("SELECT state, COUNT(*) AS number FROM jobs GROUP BY state")
         return dict.fromkeys(STATES, 0) | {row["state"]: row["number"] for row in rows}
 
-    def next_due(self) -> float | None:
-        """When the next queued job is due."""
+    def oldest_queued(self) -> float | None:
+        """Since when the oldest job of those that wait exists (seconds since 1970)."""
+        created = self._read("SELECT MIN(created) AS since FROM jobs WHERE state='queued'")
+        return None if (since := created[0]["since"]) is None else float(since)
+
+    def wait_s(self) -> float | None:
+        """Seconds until the next queued job is due; None where there is none."""
         due = self._read("SELECT MIN(due) AS due FROM jobs WHERE state='queued'")[0]["due"]
-        return None if due is None else float(due)
+        return None if due is None else max(float(due) - self._now(), 0.0)
 
     def jobs(self, which: Filter, limit: int, offset: int) -> tuple[list[Job], int]:
         """One page, newest first, and how many there are in all."""
-        where, values = _where(which)
+        condition, values = where(which)
         rows = self._read(
-            f"SELECT * FROM jobs WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?",
+            f"SELECT * FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
-        total = self._read(f"SELECT COUNT(*) AS total FROM jobs WHERE {where}", values)
-        return [_job(row) for row in rows], int(total[0]["total"])
+        total = self._read(f"SELECT COUNT(*) AS total FROM jobs WHERE {condition}", values)
+        return [self._job(row) for row in rows], int(total[0]["total"])
 
     def hurry(self, instances: tuple[str, ...]) -> None:
         """Somebody waits for these: what is put off until later is due now."""
-        where, values = _where(Filter("queued", instances))
-        with self._writing() as database:
-            database.execute(
-                f"UPDATE jobs SET due=MIN(due, ?) WHERE {where}", (time.time(), *values)
-            )
+        condition, values = where(Filter("queued", instances))
+        self._changes(f"UPDATE jobs SET due=0 WHERE {condition}", values)
 
     def job(self, number: int) -> Job | None:
         """The job with this id."""
         rows = self._read("SELECT * FROM jobs WHERE id=?", (number,))
-        return _job(rows[0]) if rows else None
+        return self._job(rows[0]) if rows else None
 
     def note(self, name: str) -> int | None:
         """A number kept under `name`, such as the cursor in Orthanc's change log."""
@@ -207,68 +248,47 @@ class Ledger:
 
     def keep_note(self, name: str, value: int) -> None:
         """Keep a number under `name`."""
+        self._changes("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    def record(self, name: str) -> dict[str, Any] | None:
+        """What was kept under `name` as JSON, such as how far a reconciliation has come."""
+        rows = self._read("SELECT value FROM records WHERE name=?", (name,))
+        return self._parse(rows[0]["value"]) if rows else None
+
+    def keep_record(self, name: str, value: dict[str, Any]) -> None:
+        """Keep a JSON object under `name`."""
         with self._writing() as database:
-            database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+            database.execute(
+                "INSERT OR REPLACE INTO records VALUES (?, ?)", (name, json.dumps(value))
+            )
+
+    def _now(self) -> float:
+        """Seconds since 1970 by a clock that is never set: what is put off stays put off for as
+        long as was said, whatever happens to the clock on the wall."""
+        return self._began + self._clock()
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        names = ("instance", "interpretation", "model", "model_digest", "priority", "level")
+        parsed = {name: self._parse(row[name]) for name in ("steps_ms", "results", "summary")}
+        plain = ("id", "state", "code", "reason", "attempts", "created", "started", "finished")
+        task = Task(**{name: row[name] for name in names})
+        return Job(task=task, **{name: row[name] for name in plain}, **parsed)
+
+    def _parse(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as fault:
+            raise LedgerCorrupt(f"the ledger {self.path} holds a damaged row") from fault
 
     def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
-        with self._lock, _translated(self.path):
+        with self._lock, translated(self.path):
             return self._database.execute(query, values).fetchall()
+
+    def _changes(self, command: str, values: tuple[Any, ...]) -> bool:
+        with self._writing() as database:
+            return database.execute(command, values).rowcount > 0
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self.path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            finally:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-
-
-def _where(which: Filter) -> tuple[str, tuple[str, ...]]:
-    """The condition in SQL with the values of its parameters."""
-    conditions, values = ["1"], []
-    if which.state is not None:
-        conditions.append("state=?")
-        values.append(which.state)
-    if which.instances is not None:  # one parameter, however many there are
-        conditions.append("instance IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(which.instances))
-    return " AND ".join(conditions), tuple(values)
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    database.row_factory = sqlite3.Row
-    database.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
-    # What a power cut takes from the ledger, the change log gives back.
-    database.execute("PRAGMA synchronous=NORMAL")
-    database.executescript(SCHEMA)
-
-
-def set_aside(path: Path) -> Path:
-    """Move a corrupt ledger, with its journal, out of the way; the new name of the file."""
-    aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    with _translated(path):
-        for suffix in ("", "-wal", "-shm"):
-            piece = path.with_name(path.name + suffix)
-            if piece.exists():
-                piece.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as fault:
-        broken = type(fault) is sqlite3.DatabaseError
-        kind = LedgerCorrupt if broken else LedgerFault
-        raise kind(f"the ledger {path} cannot be used: {fault}") from fault
-
-
-def _job(row: sqlite3.Row) -> Job:
-    task = Task(row["instance"], row["interpretation"], row["model"], row["model_digest"])
-    parsed = {name: json.loads(row[name]) for name in ("steps_ms", "results", "summary")}
-    plain = ("id", "state", "code", "reason", "attempts", "created", "started", "finished")
-    return Job(task=task, **{name: row[name] for name in plain}, **parsed)
+        with self._lock, translated(self.path), transaction(self._database) as database:
+            yield database

@@ -20,6 +20,9 @@ from adjuvant.scan import Frame, Scan
 
 RING_BEGIN = 0.25
 RING_END = 0.5
+# Volume in mL = HIMANKA x (area in cm²)^1.5 of an anterior view (Himanka & Larsson, Acta Radiol
+# 1955). It overestimates a diffuse goitre by half.
+HIMANKA = 0.33
 # A ring of fewer pixels, as around a gland that fills the image, is no measurement.
 MINIMUM_RING_PIXELS = 50
 
@@ -39,15 +42,17 @@ def measure_frame(frame: Frame, gland: Mask, area_of_pixel_cm2: float | None) ->
     pixels = int(np.count_nonzero(gland))
     gland_counts = float(frame.counts[gland].sum(dtype=np.float64))
     background = background_counts_per_pixel(frame.counts, gland) if pixels else None
+    area = None if area_of_pixel_cm2 is None else pixels * area_of_pixel_cm2
     return FrameMeasures(
         frame_number=frame.number,
         view=frame.view,
         total_counts=float(frame.counts.sum(dtype=np.float64)),
         gland_pixels=pixels,
-        gland_area_cm2=None if area_of_pixel_cm2 is None else pixels * area_of_pixel_cm2,
+        gland_area_cm2=area,
         gland_counts=gland_counts,
         background_counts_per_pixel=background,
         gland_to_background=gland_counts / pixels / background if background else None,
+        gland_volume_ml=HIMANKA * area**1.5 if area and frame.view == "anterior" else None,
     )
 
 

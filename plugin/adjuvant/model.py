@@ -13,10 +13,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from adjuvant.close_up import CloseUp
 from adjuvant.errors import ModelFault
 from adjuvant.preprocess import Preprocessing
 
 CONTRACT_FILE = "model.json"
+LARGEST_CONTRACT = 1 << 20  # bytes
+SHOWN = 200
+KINDS = (Preprocessing.__name__, CloseUp.__name__)
 
 
 class Strict(BaseModel):
@@ -28,7 +32,14 @@ class Strict(BaseModel):
 class Weights(Strict):
     """The file beside model.json that holds the trained network."""
 
-    file: str = Field(pattern=r"^[A-Za-z0-9_.-]+\.keras$")
+    file: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.keras$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class SampleFile(Strict):
+    """The file beside model.json that holds inputs and the answers to them: `adjuvant.sample`."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.npz$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -52,6 +63,9 @@ class Training(Strict):
         default=(),
         description="Of the simulator; scans of any other seed are of patients never trained on.",
     )
+    foundation: str | None = Field(
+        default=None, description="Name and version of the model that the training began with."
+    )
     recipe: str
     commit: str
     date: str
@@ -63,7 +77,10 @@ class Model(Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     weights: Weights
-    preprocessing: Preprocessing
+    sample: SampleFile | None = Field(
+        default=None, description="Versions without one cannot be checked where they are to run."
+    )
+    preprocessing: Preprocessing | CloseUp
     output: Output
     training: Training
     figures: dict[str, float | str | list[float]] = Field(
@@ -74,10 +91,19 @@ class Model(Strict):
     def digest(self) -> str:
         """SHA-256 (hex) of the contract, which itself holds the digest of the weights.
 
-        One digest, one Device UID, one set of result UIDs (IHE AIR).
+        One digest, one Device UID, one set of result UIDs (IHE AIR). The sample changes no result,
+        and can be added to a version that is in use.
         """
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        contract = self.model_dump(mode="json", exclude_none=True, exclude={"sample"})
+        canonical = json.dumps(contract, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def whole_image(self) -> Preprocessing:
+        """How a whole image becomes its input. Raises ModelFault where it looks at glands only."""
+        if isinstance(self.preprocessing, CloseUp):
+            raise ModelFault(f"{self.name} {self.version} reads close-ups of a gland, not scans")
+        return self.preprocessing
 
     @property
     def simulated(self) -> bool:
@@ -92,25 +118,32 @@ def read_model(folder: Path) -> Model:
     """
     path = folder / CONTRACT_FILE
     try:
+        if path.stat().st_size > LARGEST_CONTRACT:
+            raise ModelFault(f"{path} is larger than {LARGEST_CONTRACT} bytes")
         return Model.model_validate_json(path.read_bytes())
     except OSError as fault:
         raise ModelFault(f"cannot read {path}: {fault.strerror}") from fault
     except ValidationError as fault:
         first = fault.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-        raise ModelFault(f"{path}: {key}: {first['msg']}, got {first['input']!r}") from fault
+        # Pydantic names the kind of preprocessing as well, which is no key of the file.
+        place = [str(part) for part in first["loc"] if part not in KINDS]
+        key = ".".join(place) or "(whole file)"
+        got = repr(first["input"])
+        got = got if len(got) <= SHOWN else got[:SHOWN] + "…"
+        raise ModelFault(f"{path}: {key}: {first['msg']}, got {got}") from fault
 
 
-def read_weights(folder: Path, weights: Weights) -> Path:
-    """The path of the weights, after their SHA-256 was compared with the contract.
+def released_file(folder: Path, released: Weights | SampleFile) -> Path:
+    """The path of a file of the model, after its SHA-256 was compared with the contract.
 
     Raises ModelFault when the file is missing or is not the one that was released.
     """
-    path = folder / weights.file
+    path = folder / released.file
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as fault:
         raise ModelFault(f"cannot read {path}: {fault.strerror}") from fault
-    if found != weights.sha256:
-        raise ModelFault(f"{path} has SHA-256 {found}, but model.json says {weights.sha256}")
+    if found != released.sha256:
+        raise ModelFault(f"{path} has SHA-256 {found}, but model.json says {released.sha256}")
     return path

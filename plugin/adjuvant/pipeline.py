@@ -21,6 +21,7 @@ from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.results.report import build_report
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
+from adjuvant.uptake import UNCALIBRATED, Calibration, with_uptake
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def analyse(
     network: Network,
     limits: Limits,
     presentation: Presentation = STANDARD,
+    calibration: Calibration = UNCALIBRATED,
 ) -> Outcome:
     """Read, prepare, infer, interpret, build and check; the caller has asked the rule.
 
@@ -51,12 +53,13 @@ def analyse(
     with _timed(steps, "decode"):
         scan = read_scan(data, limits)
     with _timed(steps, "preprocess"):
-        plan = model.preprocessing
+        plan = model.whole_image
         inputs = np.stack([prepare(frame.counts, plan) for frame in scan.frames])
     with _timed(steps, "network"):
         answer = network(inputs)
     with _timed(steps, "interpret"):
         findings = interpretation.interpret(scan, on_source_matrix(answer, scan.shape), model)
+        findings = with_uptake(findings, scan, calibration)
     with _timed(steps, "build"):
         objects = (
             build_segmentation(scan, findings, model),

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom import uid as uids
+from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
 
+from adjuvant.codestream import declared_size, rle_is_bounded
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, numbers, quiet, text, uid, value, whole_number
 from adjuvant.preprocess import Image
@@ -161,6 +163,8 @@ def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
         raise Refusal("pixel-data", f"PixelData has {stored} bytes instead of {layout.size}")
     try:
         with quiet():
+            if _syntax(source) in LOSSLESS:
+                _require_honest_frames(source, layout)
             stored_values = pixel_array(source)
     except UNREADABLE as fault:
         kind = type(fault).__name__
@@ -169,6 +173,22 @@ def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
     if stored_values.size != layout.frames * layout.rows * layout.columns:
         raise Refusal("pixel-data", f"PixelData decodes to {stored_values.shape}, not {expected}")
     return stored_values.reshape(expected)
+
+
+def _require_honest_frames(source: Dataset, layout: Layout) -> None:
+    """No compressed frame asks its decoder for more memory than the header says."""
+    pixels, syntax = source.PixelData, _syntax(source)
+    for frame in generate_frames(pixels, number_of_frames=layout.frames):
+        if syntax == uids.RLELossless:
+            size = layout.rows * layout.columns  # of one byte plane (PS3.5 G.2)
+            if not rle_is_bounded(frame, 2 * size):  # some writers pad
+                raise Refusal("pixel-data", "an RLE frame unpacks to more than its matrix")
+            continue
+        declared = declared_size(frame, syntax)
+        if declared != (layout.rows, layout.columns, 1):
+            size_said = f"{declared.rows} x {declared.columns}" if declared else "of unknown size"
+            wanted = f"{layout.rows} x {layout.columns}"
+            raise Refusal("pixel-data", f"a compressed frame is {size_said}, not {wanted}")
 
 
 def rescale(source: Dataset, stored: NDArray[Any]) -> Image:

@@ -10,7 +10,7 @@ from adjuvant.config import ConfigFault
 from adjuvant.health import ModelInUse
 from adjuvant.interpretations import Interpretation
 from adjuvant.job import Task
-from adjuvant.model import Model, read_model
+from adjuvant.model import Model
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,11 @@ class Reader:
     model: Model
     folder: Path
 
-    def task(self, instance: str) -> Task:
-        """What the ledger keeps about reading `instance` (Orthanc's identifier)."""
+    def task(self, resource: str, priority: int = 0, level: str = "instance") -> Task:
+        """What the ledger keeps about reading what has this identifier of Orthanc's."""
         model = f"{self.model.name} {self.model.version}"
-        return Task(instance, self.interpretation.name, model, self.model.digest)
+        name, digest = self.interpretation.name, self.model.digest
+        return Task(resource, name, model, digest, priority, level)
 
     @property
     def in_use(self) -> ModelInUse:
@@ -35,8 +36,8 @@ class Reader:
 
 def choose(
     models: Mapping[str, str], registry: Mapping[str, Interpretation]
-) -> tuple[tuple[Interpretation, str], ...]:
-    """The interpretations that have a model, each with the version asked for.
+) -> tuple[Interpretation, ...]:
+    """The interpretations whose model is in service.
 
     Raises ConfigFault for a model that no interpretation uses.
     """
@@ -45,15 +46,4 @@ def choose(
         if name not in known:
             offer = ", ".join(known)
             raise ConfigFault(f"Adjuvant.Models.{name}: unknown model, got {version!r} ({offer})")
-    return tuple((one, models[one.model]) for one in registry.values() if one.model in models)
-
-
-def read_readers(
-    chosen: tuple[tuple[Interpretation, str], ...], models_folder: Path
-) -> tuple[Reader, ...]:
-    """Read the contract of every chosen model; the weights are not touched yet.
-
-    Raises ModelFault naming file, key and value.
-    """
-    folders = [(one, models_folder / one.model / version) for one, version in chosen]
-    return tuple(Reader(one, read_model(folder), folder) for one, folder in folders)
+    return tuple(one for one in registry.values() if one.model in models)

@@ -9,40 +9,61 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from adjuvant.api import Desk
-from adjuvant.archive import Archive, connection
-from adjuvant.config import ConfigFault, Settings, locate, read_settings
-from adjuvant.demand import Demand
-from adjuvant.errors import ArchiveFault
+from adjuvant.archive import Archive, connection, wait_for_archive
+from adjuvant.change_record import RecordFault
+from adjuvant.config import SECTION, ConfigFault, Settings, locate, read_settings
+from adjuvant.demand import Demand, Patience
+from adjuvant.errors import ArchiveFault, Fault, RuleFault
 from adjuvant.health import Log
 from adjuvant.image import Limits
 from adjuvant.inbox import CURSOR
 from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.keeping import Folders, ModelKeeping
 from adjuvant.ledger import Ledger, LedgerCorrupt, LedgerFault, set_aside
+from adjuvant.lock import hold
+from adjuvant.metrics import Publish, publishing
 from adjuvant.network import load_network
-from adjuvant.reader import choose, read_readers
-from adjuvant.worker import Plan, Surroundings, Worker, wait_for_archive
+from adjuvant.pause import recall
+from adjuvant.reader import choose
+from adjuvant.registry import Announcer
+from adjuvant.routing.destination import Ourselves
+from adjuvant.routing.routing import Routing, Way
+from adjuvant.rule_desk import RuleDesk
+from adjuvant.rulebook import Rulebook, Written
+from adjuvant.rules.syntax import DEFAULT_RULES, Known, read_rules
+from adjuvant.shadow import Means
+from adjuvant.surroundings import Plan, Surroundings
+from adjuvant.worker import Worker
+from adjuvant.written import read_section
 
 LEDGER_FILE = "ledger.sqlite"
+ROUTING_FILE = "routing.sqlite"
 SINCE_FILE = "since"
+SHOWN_PACKAGES = ("highdicom", "pydicom", "tensorflow")
 SWITCH_INTERVAL_S = 0.0005
+UNHURRIED_S = (5.0, 60.0)  # to connect, to answer: what only the shadow waits for
 
 
 @dataclass(frozen=True)
 class Host:
     """What Orthanc tells us: its configuration, the folder that paths in it are relative to,
-    the authorization token of its plugins, and the folder that holds our `plugin/`."""
+    the authorization token of its plugins, the folder that holds our `plugin/`, where figures for
+    monitoring go, and where the configuration is on the disk (a file or a folder), if known."""
 
     configuration: Mapping[str, Any]
     folder: Path
     token: str
     base: Path
+    publish: Publish | None = None
+    written: Path | None = None
 
 
 class Service:
@@ -56,14 +77,18 @@ class Service:
 
     def run(self) -> None:
         """Work until told to stop; where the configuration is wrong, say so and return."""
+        with publishing(self._desk, self._host.publish, self._stop):
+            self._run()
+
+    def _run(self) -> None:
         try:
             settings = read_settings(self._host.configuration)
             if not settings.enabled:
                 self._desk.health.become("off", "Adjuvant.Enabled is false")
                 return
-            plan = self._plan(settings)
+            rulebook = self._rulebook(settings)
             archive = self._archive(settings)
-        except (ConfigFault, ArchiveFault) as fault:
+        except (ConfigFault, RuleFault, ArchiveFault) as fault:
             self._desk.health.become("off", str(fault))
             self._log.error(f"off: {fault}")
             return
@@ -72,54 +97,129 @@ class Service:
         self._desk.health.become("starting", "loading the models")
         try:
             if wait_for_archive(archive, self._stop):
-                self._work(settings, plan, archive)
+                self._work(settings, rulebook, archive)
         finally:
             archive.close()
 
-    def _plan(self, settings: Settings) -> Plan:
-        chosen = choose(settings.models, INTERPRETATIONS)
-        models_folder = locate(settings.models_directory, self._host.base)
+    def _plan(self, settings: Settings, keeping: ModelKeeping, rulebook: Rulebook) -> Plan:
         return Plan(
-            readers=partial(read_readers, chosen, models_folder),
-            load=partial(load_network, device=settings.device, threads=settings.threads),
+            readers=keeping.readers,
+            load=keeping.load,
             limits=Limits(settings.maximum_matrix, settings.maximum_frames),
             presentation=settings.presentation,
+            calibration=settings.calibration,
             replace_earlier=settings.earlier_results == "replace",
             maximum_attempts=settings.maximum_attempts,
             retry_s=settings.retry_seconds,
+            job_s=settings.job_seconds,
             sweep_s=settings.sweep_seconds,
+            keep_s=settings.keep_jobs_days * 86400.0,
+            maximum_jobs=settings.maximum_jobs,
+            rulebook=rulebook,
+            hooks=keeping.hooks,
         )
+
+    def _keeping(self, settings: Settings) -> ModelKeeping:
+        models, data = (
+            locate(path, self._host.base)
+            for path in (settings.models_directory, settings.data_directory)
+        )
+        return ModelKeeping(
+            Folders(models, data),
+            settings.models,
+            choose(settings.models, INTERPRETATIONS),
+            partial(load_network, device=settings.device, threads=settings.threads),
+            Announcer(self._desk.health, self._log),
+        )
+
+    def _rulebook(self, settings: Settings) -> Rulebook:
+        known = self._known(settings)
+        return Rulebook(read_rules(settings.rules, known, f"{SECTION}.Rules"))
+
+    def _open_rulebook(self, settings: Settings, rulebook: Rulebook) -> None:
+        """The rules in force; what is wrong with those activated over REST is an alarm."""
+        folder = locate(settings.data_directory, self._host.base)
+        written = Written(rulebook.active.rules, self._known(settings), self._again)
+        wrong = rulebook.open(folder, written)
+        if wrong:
+            self._raise_alarm("rules", wrong)
+        active = rulebook.active
+        self._log.info(f"rules of {active.source}: {active.rules.digest}")
+
+    def _known(self, settings: Settings) -> Known:
+        names = tuple(one.name for one in choose(settings.models, INTERPRETATIONS))
+        return Known(names, tuple(settings.routes))
+
+    def _again(self) -> object:
+        """What the configuration on the disk says now; without the key, the default."""
+        if self._host.written is None:
+            raise Fault("Orthanc does not say where its configuration is")
+        return read_section(self._host.written, SECTION).get("Rules", DEFAULT_RULES)
 
     def _archive(self, settings: Settings) -> Archive:
         where = connection(self._host.configuration, self._host.folder, self._host.token)
         return Archive(where, settings.maximum_instance_megabytes << 20)
 
-    def _work(self, settings: Settings, plan: Plan, archive: Archive) -> None:
+    def _way(self, settings: Settings) -> Way:
+        configuration = self._host.configuration
+        ports = configuration.get("HttpPort", 8042), configuration.get("DicomPort", 4242)
+        path = locate(settings.data_directory, self._host.base) / ROUTING_FILE
+        return Way(settings.routes, path, Ourselves(*ports), settings.retry_seconds)
+
+    def _work(self, settings: Settings, rulebook: Rulebook, archive: Archive) -> None:
         path = locate(settings.data_directory, self._host.base) / LEDGER_FILE
         while not self._stop.is_set():
             try:
-                self._session(path, settings, plan, archive)
-            except (LedgerFault, ArchiveFault) as fault:
+                self._session(path, settings, rulebook, archive)
+            except (LedgerFault, RecordFault, ArchiveFault) as fault:
                 self._trouble(path, fault)
                 self._stop.wait(settings.retry_seconds)
 
-    def _session(self, path: Path, settings: Settings, plan: Plan, archive: Archive) -> None:
+    def _session(
+        self, path: Path, settings: Settings, rulebook: Rulebook, archive: Archive
+    ) -> None:
         """Work with one open ledger, until told to stop or the ledger breaks."""
-        with closing(Ledger(path)) as ledger:
+        with hold(path.parent), closing(Ledger(path)) as ledger:
             self._begin(ledger, settings, archive)
+            self._open_rulebook(settings, rulebook)
+            rules = RuleDesk(rulebook, archive, self._desk.health, self._log)
+            self._desk.rules = rules
             self._desk.ledger = ledger
             self._desk.health.settle("ledger")
             health = self._desk.health
-            around = Surroundings(archive, ledger, self._desk.inbox, health, self._log)
-            worker = Worker(around, plan, self._stop)
-            self._desk.demand = Demand(around, worker.readers)
+            routing = Routing(self._way(settings), archive, ledger, health, self._log)
+            around = Surroundings(
+                archive, ledger, self._desk.inbox, health, self._log, routing.offer
+            )
+            keeping = self._keeping(settings)
+            worker = Worker(around, self._plan(settings, keeping, rulebook), self._stop)
+            self._desk.models = keeping.desk(worker.loading)
+            limits = Limits(settings.maximum_matrix, settings.maximum_frames)
+            unhurried = archive.another(UNHURRIED_S)
+            keeping.shadow.start(Means(unhurried, limits, lambda: worker.busy))
+            self._desk.demand = Demand(around, worker.readers, self._patience(settings))
+            self._desk.routing = routing
+            routing.start()
             try:
                 worker.run()
             finally:
-                self._desk.demand = self._desk.ledger = None
+                desk = self._desk
+                if desk.demand is not None:
+                    desk.demand.close()
+                desk.demand = desk.ledger = desk.routing = desk.rules = desk.models = None
+                rules.close()
+                routing.close()
+                keeping.shadow.close()
+                unhurried.close()
+
+    def _patience(self, settings: Settings) -> Patience:
+        threads = self._host.configuration.get("HttpThreadsCount", 50)  # Orthanc's own default
+        return Patience(settings.synchronous_seconds, threads, self._stop)
 
     def _begin(self, ledger: Ledger, settings: Settings, archive: Archive) -> None:
         """Queue what was cut short; at the very first start, decide where the log begins."""
+        recall(ledger.path.parent, self._desk.health)
+        self._desk.health.know(orthanc=archive.version(), **_installed())
         recovered = ledger.recover(settings.maximum_attempts)
         if recovered:
             self._log.warning(f"{recovered} jobs were cut short and are queued again")
@@ -138,7 +238,7 @@ class Service:
         except (OSError, ValueError) as fault:
             raise LedgerFault(f"{path} cannot be used: {fault}") from fault
 
-    def _trouble(self, path: Path, fault: LedgerFault | ArchiveFault) -> None:
+    def _trouble(self, path: Path, fault: LedgerFault | RecordFault | ArchiveFault) -> None:
         """Raise the alarm; a corrupt ledger is set aside, and the change log fills a new one."""
         what = str(fault)
         if isinstance(fault, LedgerCorrupt):
@@ -154,3 +254,12 @@ class Service:
     def _raise_alarm(self, key: str, what: str) -> None:
         if self._desk.health.alarm(key, what):
             self._log.error(f"alarm: {what}")
+
+
+def _installed() -> dict[str, str]:
+    """The versions of the packages that matter, without importing any."""
+    found = {}
+    for name in SHOWN_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

@@ -2,7 +2,7 @@
 
 The window is set to the hottest point. A part that stays below `VISIBLE` of it, such as the lobe
 that a toxic adenoma suppresses, is not seen there and by convention not drawn (`docs/truth.md`,
-rules 2 and 5). A network judges that limit poorly, because it compares places far apart; measured
+rule 4). A network judges that limit poorly, because it compares places far apart; measured
 counts decide it better.
 """
 
@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, label
 from adjuvant.measure import background_counts_per_pixel
 from adjuvant.preprocess import Image, Mask
 
-VISIBLE = 0.15
+VISIBLE = 0.10
 # Of the image's longer side: 2 pixels of 256, so that no single noisy pixel is a maximum.
 SMOOTHING = 1 / 128
 

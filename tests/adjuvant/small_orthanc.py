@@ -33,6 +33,8 @@ class SmallOrthanc:
     parents: dict[str, tuple[str, str]] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     stores: int = 0
+    unstable: set[str] = field(default_factory=set)
+    stable: list[str] = field(default_factory=list)  # what the change log says to be so
     broken: set[str] = field(default_factory=set)
     store_status: str = "Success"
     file_under: tuple[str, str] = ("patient", "study")
@@ -64,8 +66,15 @@ class SmallOrthanc:
             return 200, json.dumps(self._changes()).encode()
         if path == "/tools/bulk-content":
             return 200, json.dumps(self._bulk(json.loads(body)["Resources"][0])).encode()
+        if path == "/studies":
+            held = {self.parents[one][1] for one in self.instances}
+            return 200, json.dumps(sorted(held, reverse=True)).encode()
+        if name.startswith("series?"):
+            return 200, json.dumps(self._series(name)).encode()
         if name == "studies" and any(rest == [study] for _, study in self.parents.values()):
-            return 200, b"{}"
+            return 200, json.dumps({"IsStable": rest[0] not in self.unstable}).encode()
+        if (name, rest) == ("series", ["s"]):
+            return 200, json.dumps({"IsStable": "s" not in self.unstable}).encode()
         if name == "instances" and rest[0] in self.instances:
             return 200, self._instance(method, rest)
         return 404, b"{}"
@@ -105,7 +114,16 @@ class SmallOrthanc:
 
     def _changes(self) -> dict[str, Any]:
         new = [{"ID": name, "ChangeType": "NewInstance"} for name in self.instances]
-        return {"Changes": [{"ID": "p", "ChangeType": "NewPatient"}, *new], "Last": 9, "Done": True}
+        stable = [{"ID": name, "ChangeType": "StableStudy"} for name in self.stable]
+        changes = [{"ID": "p", "ChangeType": "NewPatient"}, *new, *stable]
+        return {"Changes": changes, "Last": 9, "Done": True}
+
+    def _series(self, asked: str) -> list[dict[str, Any]]:
+        """Every instance as a series of its own."""
+        query = dict(piece.split("=") for piece in asked.split("?")[1].split("&") if "=" in piece)
+        since, limit = int(query["since"]), int(query["limit"])
+        some = list(self.instances)[since : since + limit]
+        return [{"MainDicomTags": {"Modality": "NM"}, "Instances": [one]} for one in some]
 
 
 @contextmanager

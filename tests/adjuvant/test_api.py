@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adjuvant.api import LEVELS, MAXIMUM_BODY, ROUTES, Desk, Request, answer
+from adjuvant.api import ROUTES, Desk, Request, answer
 from adjuvant.archive import Archive, Connection
 from adjuvant.demand import Demand
 from adjuvant.health import Health, Log, ModelInUse
 from adjuvant.inbox import Inbox
-from adjuvant.job import End, Task
+from adjuvant.job import STATES, End, Task
 from adjuvant.ledger import Ledger
-from adjuvant.worker import Surroundings
+from adjuvant.rest.jobs import LEVELS
+from adjuvant.rest.table import MAXIMUM_BODY, Route
+from adjuvant.surroundings import Surroundings
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.adjuvant.test_demand import READER
 
@@ -34,7 +35,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def fill(ledger: Ledger) -> None:
     ledger.add([Task(name, "thyroid", "thyroid 0.1.0", "d") for name in "abc"])
     for end in (End("done"), End("refused", "matrix", "Rows is 4096, at most 2048")):
-        job = ledger.claim(time.time())
+        job = ledger.claim()
         assert job is not None
         ledger.finish(job, end)
 
@@ -51,7 +52,7 @@ def test_the_status_answers_before_anything_else_works() -> None:
     status, document = get(desk, "status")
     assert status == 200
     assert (document["state"], document["version"]) == ("starting", "0.1.0")
-    assert document["queue"] == {"queued": 1, "running": 0, "done": 0, "refused": 0, "failed": 0}
+    assert document["queue"] == dict.fromkeys(STATES, 0) | {"queued": 1}
 
 
 def test_the_status_names_device_models_and_counts(desk: Desk) -> None:
@@ -62,8 +63,10 @@ def test_the_status_names_device_models_and_counts(desk: Desk) -> None:
     _, document = get(desk, "status")
     assert (document["state"], document["device"]) == ("ready", "CPU")
     model = {"name": "thyroid", "version": "0.1.0", "digest": "d", "simulated": True}
-    assert document["models"] == [model]
-    assert document["queue"] == {"queued": 1, "running": 0, "done": 1, "refused": 1, "failed": 0}
+    chosen = {"configured": None, "chosen_by": None, "chosen_at": None}
+    assert document["models"] == [model | chosen]
+    ends = {"queued": 1, "done": 1, "refused": 1}
+    assert document["queue"] == dict.fromkeys(STATES, 0) | ends
 
 
 def test_an_alarm_stands_until_it_is_settled(desk: Desk) -> None:
@@ -79,7 +82,7 @@ def test_an_alarm_stands_until_it_is_settled(desk: Desk) -> None:
 def test_failed_jobs_are_an_alarm(desk: Desk) -> None:
     assert desk.ledger is not None
     fill(desk.ledger)
-    job = desk.ledger.claim(time.time())
+    job = desk.ledger.claim()
     assert job is not None
     desk.ledger.finish(job, End("failed", "fault", "the disk is full"))
     (alarm,) = get(desk, "status")[1]["alarms"]  # type: ignore[misc]
@@ -106,7 +109,7 @@ def test_one_job_is_found_by_its_number(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "nothing", "jobs/0", "jobs/x", "jobs/1/2", "status/1", f"jobs/{'9' * 30}", "jobs/²"],
+    ["", "nothing", "jobs/1", f"jobs/{2**53}", "jobs/1/2", "status/1"],
 )
 def test_what_is_not_there_is_404(desk: Desk, path: str) -> None:
     status, document = get(desk, path)
@@ -114,12 +117,21 @@ def test_what_is_not_there_is_404(desk: Desk, path: str) -> None:
     assert document["details"]
 
 
+@pytest.mark.parametrize("name", ["0", "x", "-1", "9" * 30, "²", "1.0"])
+def test_what_is_no_number_of_a_job_is_400(desk: Desk, name: str) -> None:
+    status, document = get(desk, f"jobs/{name}")
+    assert (status, document["error"]) == (400, "Bad request")
+    details = f"job has to be a whole number from 1 to {2**53}, got "
+    assert str(document["details"]).startswith(details)
+
+
 @pytest.mark.parametrize(
     ("query", "details"),
     [
         ({"state": "lost"}, "state has to be one of queued, running, done, refused, failed"),
-        ({"limit": "-1"}, "limit has to be a whole number from 0, got '-1'"),
-        ({"limit": "many"}, "limit has to be a whole number from 0, got 'many'"),
+        ({"limit": "-1"}, "limit has to be a whole number from 0 to 1000, got '-1'"),
+        ({"limit": "many"}, "limit has to be a whole number from 0 to 1000, got 'many'"),
+        ({"limit": "1001"}, "limit has to be a whole number from 0 to 1000, got 1001"),
         ({"offset": "9" * 40}, "offset has to be a whole number from 0"),
         ({"page": "2"}, "unknown parameter 'page'"),
     ],
@@ -130,23 +142,38 @@ def test_a_wrong_parameter_is_400(desk: Desk, query: dict[str, str], details: st
     assert str(document["details"]).startswith(details)
 
 
+def path_of(route: Route) -> str:
+    path = route.path.replace("{resource}", UNKNOWN).replace("{job}", "1")
+    return path.replace("{destination}", "pacs").replace("{model}", "thyroid")
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("pattern", ROUTES)
-def test_a_route_answers_to_its_own_method_only(desk: Desk, pattern: str, method: str) -> None:
-    path, own = pattern.replace("{id}", UNKNOWN), ROUTES[pattern].method
-    status, document, allow = answer(Request(method, path), desk)
-    assert allow == own
-    assert (status == 405) == (method != own)
+@pytest.mark.parametrize("route", [*ROUTES], ids=name_of)
+def test_a_path_answers_to_its_own_methods_only(desk: Desk, route: Route, method: str) -> None:
+    own = [other.method for other in ROUTES if other.path == route.path]
+    status, document, allow = answer(Request(method, path_of(route)), desk)
+    assert allow == ", ".join(own)
+    assert (status == 405) == (method not in own)
     if status == 405:
-        assert document["details"] == f"This route answers to {own} only"
+        assert document["details"] == f"This route answers to {allow} only"
 
 
-@pytest.mark.parametrize("pattern", ROUTES)
-def test_no_route_knows_other_parameters(desk: Desk, pattern: str) -> None:
-    path = pattern.replace("{id}", UNKNOWN)
-    request = Request(ROUTES[pattern].method, path, {"colour": "red"})
+@pytest.mark.parametrize("route", [*ROUTES], ids=name_of)
+def test_no_route_knows_other_parameters(desk: Desk, route: Route) -> None:
+    request = Request(route.method, path_of(route), {"colour": "red"})
     status, document, _ = answer(request, desk)
     assert (status, document["details"]) == (400, "unknown parameter 'colour'")
+
+
+@pytest.mark.parametrize("route", [*ROUTES], ids=name_of)
+def test_no_route_reads_an_endless_body(desk: Desk, route: Route) -> None:
+    request = Request(route.method, path_of(route), {}, b" " * (route.maximum_body + 1))
+    status, document, _ = answer(request, desk)
+    assert (status, document["error"]) == (413, "Body too large")
 
 
 @pytest.fixture
@@ -198,7 +225,7 @@ def test_a_resource_that_orthanc_does_not_have_is_404(
 
 @pytest.mark.parametrize(
     "name",
-    ["1", SCAN.upper(), f"{SCAN}-00000000", SCAN[:-1], f"{SCAN}\n", "..", "'; DROP TABLE jobs; --"],
+    ["1", SCAN.upper(), f"{SCAN}-00000000", SCAN[:-1], "..", "'; DROP TABLE jobs; --"],
 )
 def test_an_identifier_of_another_form_is_400_and_never_reaches_orthanc(
     asked: tuple[Desk, SmallOrthanc], name: str
@@ -209,7 +236,7 @@ def test_an_identifier_of_another_form_is_400_and_never_reaches_orthanc(
         post(desk, f"studies/{name}/analyze"),
     ):
         assert status == 400
-        assert str(document["details"]).startswith("an identifier of Orthanc is five times eight")
+        assert str(document["details"]).startswith("resource has to be an identifier of Orthanc")
     assert orthanc.requests == []
 
 
@@ -220,7 +247,12 @@ def test_an_identifier_of_another_form_is_400_and_never_reaches_orthanc(
         (b"[]", 400, "the body has to be empty or a JSON object"),
         (b"\xff", 400, "the body has to be empty or a JSON object"),
         (b"[" * 60_000, 400, "the body has to be empty or a JSON object"),
-        (b'{"Priority": 3}', 400, "unknown key 'Priority' in the body"),
+        (b'{"Colour": 3}', 400, "unknown key 'Colour' in the body"),
+        (b'{"Priority": "3"}', 400, "Priority has to be a whole number from"),
+        (b'{"Priority": true}', 400, "Priority has to be a whole number from"),
+        (b'{"Priority": 1e999}', 400, "Priority has to be a whole number from"),
+        (b'{"Priority": NaN}', 400, "the body has to be empty or a JSON object"),
+        (b'{"Synchronous": 1}', 400, "Synchronous has to be true or false, got 1"),
         (b" " * (MAXIMUM_BODY + 1), 413, "At most 65536 bytes are read"),
     ],
 )
@@ -229,7 +261,8 @@ def test_a_body_that_makes_no_sense_changes_nothing(
 ) -> None:
     desk, _ = asked
     answered, document = post(desk, f"instances/{SCAN}/analyze", body)
-    assert (answered, document["details"]) == (status, details)
+    assert answered == status
+    assert document["details"].startswith(details)
     assert get(desk, "jobs")[1]["total"] == 0
 
 

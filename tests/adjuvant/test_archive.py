@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adjuvant.archive import Archive, Changes, Connection, Parents, connection, fingerprint
+from adjuvant.archive import Archive, Changes, Connection, Parents, connection
 from adjuvant.errors import ArchiveFault, Refusal
+from adjuvant.pinning import fingerprint
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, make_certificate, small_orthanc
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
@@ -146,3 +147,24 @@ def test_the_connection_follows_the_configuration(tmp_path: Path) -> None:
 def test_without_a_rest_api_there_is_no_connection(tmp_path: Path) -> None:
     with pytest.raises(ArchiveFault, match="HttpServerEnabled is false"):
         connection({"HttpServerEnabled": False}, tmp_path, TOKEN)
+
+
+def test_a_fault_says_whether_orthanc_answered_at_all(
+    orthanc: SmallOrthanc, archive: Archive
+) -> None:
+    orthanc.broken.add("/system")
+    with pytest.raises(ArchiveFault, match="answered 500 to /system") as broken:
+        archive.version()
+    assert broken.value.status == 500
+    nowhere = Archive(Connection("http://127.0.0.1:9", TOKEN), LIMIT)
+    with pytest.raises(ArchiveFault, match="Orthanc's REST API") as silent:
+        nowhere.version()
+    assert silent.value.status is None
+    nowhere.close()
+
+
+def test_what_is_gone_already_need_not_be_deleted(orthanc: SmallOrthanc, archive: Archive) -> None:
+    orthanc.put("a", b"")
+    archive.delete("a")
+    archive.delete("a")
+    assert orthanc.instances == {}

@@ -22,7 +22,7 @@ SCAN = to_bytes(STYLES["three views"]())
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    write_tiny_model(folder / "thyroid" / "0.1.0")
+    write_tiny_model(folder / "thyroid" / "0.2.0")
     return folder
 
 
@@ -57,7 +57,7 @@ def test_one_scan_is_analysed_with_a_table_and_a_warning(models: Path, tmp_path:
     assert "scan[1].dcm" in done.stdout
     for view in ("anterior", "right anterior oblique", "left anterior oblique"):
         assert view in done.stdout
-    assert "1 done. Model thyroid 0.1.0." in done.stdout
+    assert "1 done. Model thyroid 0.2.0." in done.stdout
     assert "Trained on simulated scans - not for clinical use." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     out = tmp_path / "out"
@@ -133,3 +133,20 @@ def test_explain_tells_yes_or_no_with_the_reason(tmp_path: Path):
     ]
     assert done.returncode == 1
     assert adjuvant("explain", tmp_path / "a.dcm").returncode == 0
+
+
+def test_explain_obeys_the_rules_of_a_configuration(tmp_path: Path):
+    (tmp_path / "a.dcm").write_bytes(SCAN)
+    configuration = tmp_path / "orthanc.json"
+    rule = '{"Name": "%s", "When": {"Thyroid": %s}, "Interpretation": "thyroid"}'
+    rules = f"[{rule % ('none', 'false')}, {rule % ('all', 'true')}]"
+    configuration.write_text('{"Adjuvant": {"Rules": ' + rules + "}} // a comment")
+    done = adjuvant("explain", tmp_path / "a.dcm", "--configuration", configuration)
+    assert done.stdout.splitlines() == [
+        "a.dcm  none: no: StudyDescription has a word for the thyroid ('thyro')",
+        "a.dcm  all: yes: StudyDescription has a word for the thyroid ('thyro')",
+    ]
+    configuration.write_text('{"Adjuvant": {"Rules": []}}')
+    wrong = adjuvant("explain", tmp_path / "a.dcm", "--configuration", configuration)
+    assert wrong.returncode == 2
+    assert "has to be a list of 1 to 100" in wrong.stderr

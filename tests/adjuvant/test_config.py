@@ -39,6 +39,8 @@ def test_the_shipped_values_are_the_defaults() -> None:
         ({"Device": "tpu"}, r"^Adjuvant\.Device: .*'auto', 'cpu' or 'gpu', got 'tpu'$"),
         ({"EarlierResults": True}, r"^Adjuvant\.EarlierResults: .*'keep' or 'replace', got True$"),
         ({"Language": "es"}, r"^Adjuvant\.Language: .*'en', 'fr', 'de' or 'nl', got 'es'$"),
+        ({"UptakeSensitivities": {"*": 0.0}}, r"^Adjuvant\.UptakeSensitivities\.\*: .*got 0\.0$"),
+        ({"UptakeReferencePercent": [2.0, 0.2]}, r"^Adjuvant\.UptakeReferencePercent: .*lower one"),
         ({"ColourMap": "Hot Iron"}, r"^Adjuvant\.ColourMap: .*'hot iron' or .*got 'Hot Iron'$"),
         ({"RetrySeconds": 0}, r"^Adjuvant\.RetrySeconds: .*greater than 0, got 0$"),
         ({"RetrySeconds": float("nan")}, r"^Adjuvant\.RetrySeconds: .*finite number, got nan$"),
@@ -71,6 +73,8 @@ def test_relative_paths_begin_at_the_folder_that_holds_the_plugin(tmp_path: Path
 
 
 def test_a_department_chooses_the_language_and_the_colours_of_the_picture() -> None:
+    calibrated = {"UptakeSensitivities": {"*": 70}, "UptakeReferencePercent": [0.2, 2]}
+    assert read_settings({"Adjuvant": calibrated}).calibration.reference == (0.2, 2.0)
     chosen = read_settings({"Adjuvant": {"Language": "nl", "ColourMap": "hot metal blue"}})
     assert chosen.presentation == Presentation("nl", "hot metal blue")
     assert Settings().presentation == STANDARD

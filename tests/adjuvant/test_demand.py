@@ -21,7 +21,7 @@ from adjuvant.job import End, Job
 from adjuvant.ledger import Ledger
 from adjuvant.model import Model
 from adjuvant.reader import Reader
-from adjuvant.worker import Surroundings
+from adjuvant.surroundings import Surroundings
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.integration.tiny import contract
 
@@ -42,7 +42,7 @@ class Counter:
 
     def end(self, end: End) -> None:
         self.around.ledger.add([READER.task("a")])
-        job = self.around.ledger.claim(time.time())
+        job = self.around.ledger.claim()
         assert job is not None
         self.around.ledger.finish(job, end)
 
@@ -113,12 +113,12 @@ def test_what_was_not_read_is_tried_again_with_all_attempts(counter: Counter, st
 def test_what_waits_for_its_next_attempt_is_due_now(counter: Counter) -> None:
     ledger = counter.around.ledger
     ledger.add([READER.task("a")])
-    job = ledger.claim(time.time())
+    job = ledger.claim()
     assert job is not None
     ledger.postpone(job, "the disk is full", 3000)
-    assert ledger.claim(time.time()) is None
+    assert ledger.claim() is None
     assert counter.demand.queue(SCAN) == 0
-    again = ledger.claim(time.time())
+    again = ledger.claim()
     assert again is not None
     assert again.attempts == 2
 

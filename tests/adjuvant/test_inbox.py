@@ -82,6 +82,7 @@ class Page:
     instances: tuple[str, ...]
     last: int
     done: bool
+    stable: tuple[str, ...] = ()
 
 
 @dataclass
@@ -112,7 +113,7 @@ def walk(sweep: Sweep) -> list[str]:
     found: list[str] = []
     done = False
     while not done:
-        instances, done = sweep.page()
+        instances, _, done = sweep.page()
         found += instances
     sweep.finish()
     return found

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adjuvant.job import End, Filter, Job, Task
-from adjuvant.ledger import Ledger, LedgerCorrupt, LedgerFault, set_aside
+from adjuvant.database import TABLES
+from adjuvant.job import BACKGROUND, CATCH_UP, ENDED, STATES, End, Filter, Job, Task
+from adjuvant.ledger import LONGEST_DELAY_S, Ledger, LedgerCorrupt, LedgerFault, set_aside
+from adjuvant.lock import hold
+from tests.disks import fill, small_disk
+
+__all__ = ["small_disk"]  # the fixture
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ def task(instance: str = "a", digest: str = "d1") -> Task:
 
 def claimed(ledger: Ledger, instance: str = "a") -> Job:
     ledger.add([task(instance)])
-    job = ledger.claim(time.time())
+    job = ledger.claim()
     assert job is not None
     return job
 
@@ -50,8 +58,7 @@ def test_a_new_model_makes_a_new_job_of_the_same_instance(ledger: Ledger) -> Non
 
 def test_the_oldest_is_claimed_first_and_by_one_only(ledger: Ledger) -> None:
     ledger.add([task("a"), task("b")])
-    now = time.time()
-    claims = [ledger.claim(now), ledger.claim(now), ledger.claim(now)]
+    claims = [ledger.claim(), ledger.claim(), ledger.claim()]
     assert [job.task.instance if job else None for job in claims] == ["a", "b", None]
 
 
@@ -60,7 +67,7 @@ def test_four_threads_never_claim_the_same_job(ledger: Ledger) -> None:
     taken: list[int] = []
 
     def claim_all() -> None:
-        while job := ledger.claim(time.time()):
+        while job := ledger.claim():
             taken.append(job.id)
 
     threads = [threading.Thread(target=claim_all) for _ in range(4)]
@@ -86,26 +93,80 @@ def test_what_a_job_left_is_read_back(ledger: Ledger) -> None:
     assert found.created <= found.started <= found.finished
 
 
-def test_a_postponed_job_waits_longer_after_each_attempt(ledger: Ledger) -> None:
-    job = claimed(ledger)
-    delays = []
+def test_a_postponed_job_waits_longer_after_each_attempt(tmp_path: Path) -> None:
+    now = [1000.0]
+    ledger = Ledger(tmp_path / "ledger.sqlite", clock=lambda: now[0])
+    job, delays = claimed(ledger), []
     for _ in range(3):
-        before = time.time()
         ledger.postpone(job, "the disk is full", 100.0)
-        due = ledger.next_due()
-        assert due is not None
-        delays.append(round(due - before, -1))
-        assert ledger.claim(before) is None
-        again = ledger.claim(due)
+        wait_s = ledger.wait_s()
+        assert wait_s is not None
+        delays.append(round(wait_s))
+        now[0] += wait_s - 1
+        assert ledger.claim() is None
+        now[0] += 1.001
+        again = ledger.claim()
         assert again is not None
         job = again
     assert delays == [100, 200, 400]
     assert job.reason == "the disk is full"
+    ledger.postpone(replace(job, attempts=50), "the disk is full", 100.0)
+    assert ledger.wait_s() == pytest.approx(LONGEST_DELAY_S)
+    ledger.close()
+
+
+def test_a_clock_that_is_set_back_delays_no_job(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.postpone(claimed(ledger, "put off"), "Orthanc does not answer", 0.05)
+    year = 365 * 86400.0
+    earlier = time.time() - year
+    monkeypatch.setattr("adjuvant.ledger.time.time", lambda: earlier)
+    ledger.add([task("new")])
+    first = ledger.claim()
+    assert first is not None
+    assert first.task.instance == "new"
+    time.sleep(0.06)
+    second = ledger.claim()
+    assert second is not None
+    assert second.task.instance == "put off"
+
+
+def test_a_start_under_a_clock_that_was_set_back_finds_everything_due(tmp_path: Path) -> None:
+    before = Ledger(tmp_path / "ledger.sqlite", clock=lambda: 1e9)
+    before.postpone(claimed(before), "Orthanc does not answer", 3600.0)
+    before.close()
+    after = Ledger(tmp_path / "ledger.sqlite", clock=lambda: 5.0)
+    after.recover(maximum_attempts=8)
+    assert after.wait_s() == 0
+    assert after.claim() is not None
+    after.close()
+
+
+def test_the_most_urgent_is_claimed_first_and_of_these_the_oldest(ledger: Ledger) -> None:
+    urgencies = [(number, number % 3 - 1) for number in range(30)]
+    random.Random(0).shuffle(urgencies)
+    for number, priority in urgencies:
+        ledger.add([replace(task(str(number)), priority=priority)])
+    order = [job.task for job in iter(ledger.claim, None)]
+    ages = {str(number): age for age, (number, _) in enumerate(urgencies)}
+    assert order == sorted(order, key=lambda one: (-one.priority, ages[one.instance]))
+    assert len(order) == 30
+
+
+def test_a_waiting_job_becomes_more_urgent_and_never_less(ledger: Ledger) -> None:
+    ledger.add([task("a"), task("b").later(CATCH_UP)])
+    ledger.add([replace(task("b"), priority=5), task("a").later(BACKGROUND)])
+    first, second = ledger.claim(), ledger.claim()
+    assert first is not None
+    assert second is not None
+    assert (first.task, first.task.priority) == (replace(task("b"), priority=5), 5)
+    assert second.task.priority == 0
 
 
 def test_a_job_that_is_put_back_has_lost_no_attempt(ledger: Ledger) -> None:
     ledger.put_back(claimed(ledger))
-    again = ledger.claim(time.time())
+    again = ledger.claim()
     assert again is not None
     assert again.attempts == 1
 
@@ -190,13 +251,11 @@ def test_a_closed_ledger_is_a_fault(tmp_path: Path) -> None:
         ledger.counts()
 
 
-def test_jobs_whose_results_were_replaced_stay_done_say_so_and_can_start_anew(
-    ledger: Ledger,
-) -> None:
+def test_jobs_whose_results_were_replaced_say_so_and_can_start_anew(ledger: Ledger) -> None:
     jobs = []
     for digest in ("old", "new"):
         ledger.add([task(digest=digest)])
-        job = ledger.claim(time.time())
+        job = ledger.claim()
         assert job is not None
         ledger.finish(job, End("done", results=[{"instance": digest}]))
         jobs.append(job)
@@ -207,7 +266,136 @@ def test_jobs_whose_results_were_replaced_stay_done_say_so_and_can_start_anew(
     assert old is not None
     assert new is not None
     assert apart is not None
-    assert (old.state, old.code, new.code, apart.code) == ("done", "superseded", None, None)
+    assert (old.state, new.state, apart.state) == ("superseded", "done", "done")
     assert old.reason == "its results were replaced by those of thyroid 0.1.0"
     ledger.reopen(old)
     assert (state(ledger, old), ledger.counts()["queued"]) == ("queued", 1)
+
+
+def test_a_ledger_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(TABLES)
+    insert = (
+        "INSERT INTO jobs (instance, interpretation, model, model_digest, state, code, created, "
+        "due) VALUES (?, 'thyroid', 'thyroid 0.1.0', 'd1', ?, ?, 1.0, 1.0)"
+    )
+    rows = [("a", "queued", None), ("b", "done", "superseded"), ("c", "refused", "superseded")]
+    old.executemany(insert, [*rows, ("d", "done", None)])
+    old.execute("INSERT INTO notes VALUES ('changes', 41)")
+    old.commit()
+    old.close()
+    for _ in range(2):  # the second time there is nothing to do
+        ledger = Ledger(path)
+        assert ledger.note("changes") == 41
+        counts = {"queued": 1, "superseded": 2, "done": 1}
+        assert {state: n for state, n in ledger.counts().items() if n} == counts
+        found = ledger.find(task("a"))
+        assert found is not None
+        assert (found.task.priority, found.task.level) == (0, "instance")
+        ledger.close()
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version=99")
+    newer.close()
+    with pytest.raises(LedgerFault, match=r"newer version of Adjuvant \(tables 99") as caught:
+        Ledger(path)
+    assert not isinstance(caught.value, LedgerCorrupt)
+
+
+def test_damage_inside_the_file_is_found_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(path)
+    ledger.add([task(str(number)) for number in range(500)])
+    ledger.close()
+    whole = path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[8192 : len(whole) - 4096] = b"\x5a" * (len(whole) - 12288)
+    path.write_bytes(damaged)
+    with pytest.raises(LedgerCorrupt, match=r"ledger\.sqlite (is damaged|cannot be used)"):
+        Ledger(path)
+
+
+def test_a_row_that_is_no_json_any_more_is_corrupt(ledger: Ledger) -> None:
+    claimed(ledger)
+    other = sqlite3.connect(ledger.path)
+    other.execute("UPDATE jobs SET summary='{\"gland'")
+    other.commit()
+    other.close()
+    with pytest.raises(LedgerCorrupt, match="holds a damaged row"):
+        ledger.find(task())
+
+
+def test_only_a_few_corrupt_files_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    for year in range(2001, 2010):
+        (tmp_path / f"ledger.sqlite.corrupt-{year}0101T000000Z").write_bytes(b"old")
+    path.write_bytes(b"no database at all")
+    aside = set_aside(path)
+    kept = sorted(one.name for one in tmp_path.iterdir())
+    assert kept[:2] == [f"ledger.sqlite.corrupt-{year}0101T000000Z" for year in (2008, 2009)]
+    assert kept[2:] == [aside.name]
+
+
+def ended(ledger: Ledger, instance: str, state: str) -> None:
+    ledger.finish(claimed(ledger, instance), End(state))
+
+
+def test_what_ended_long_ago_is_pruned_but_not_what_failed(ledger: Ledger) -> None:
+    for kind in ENDED:
+        ended(ledger, kind, kind)
+    ledger.add([task("waits")])
+    assert ledger.prune(3600.0, 100) == 0
+    assert ledger.prune(-1.0, 100) == 4
+    left, _ = ledger.jobs(Filter(), 10, 0)
+    assert [job.task.instance for job in left] == ["waits", "failed"]
+
+
+def test_the_number_of_jobs_is_bounded_and_the_oldest_ends_go_first(ledger: Ledger) -> None:
+    ended(ledger, "failed", "failed")
+    for number in range(20):
+        ended(ledger, str(number), "done")
+    ledger.add([task("waits")])
+    assert ledger.prune(3600.0, 12) == 10
+    left, _ = ledger.jobs(Filter(), 30, 0)
+    kept = {job.task.instance for job in left}
+    assert kept == {"waits", "failed", *map(str, range(10, 20))}
+    assert ledger.prune(3600.0, 0) == 11  # not what waits
+    assert ledger.counts() == dict.fromkeys(STATES, 0) | {"queued": 1}
+
+
+def test_a_record_survives_closing(tmp_path: Path) -> None:
+    first = Ledger(tmp_path / "ledger.sqlite")
+    assert first.record("walk") is None
+    first.keep_record("walk", {"done": 1})
+    first.keep_record("walk", {"done": 2})
+    first.close()
+    second = Ledger(tmp_path / "ledger.sqlite")
+    assert second.record("walk") == {"done": 2}
+    second.close()
+
+
+def test_a_full_disk_is_a_fault_that_loses_nothing_and_passes(small_disk: Path) -> None:
+    ledger = Ledger(small_disk / "ledger.sqlite")
+    job = claimed(ledger, "before")
+    obstacle = fill(small_disk)
+    for write in (
+        lambda: ledger.add([task("not written")]),
+        lambda: ledger.finish(job, End("done")),
+    ):
+        with pytest.raises(LedgerFault, match="disk is full") as caught:
+            write()
+        assert not isinstance(caught.value, LedgerCorrupt)
+    assert ledger.counts()["running"] == 1
+    with pytest.raises(LedgerFault), hold(small_disk / "new folder"):
+        Ledger(small_disk / "new folder" / "ledger.sqlite")
+    obstacle.unlink()
+    ledger.finish(job, End("done"))
+    ledger.add([task("after")])
+    assert (ledger.counts()["done"], ledger.counts()["queued"]) == (1, 1)
+    ledger.close()
+    Ledger(small_disk / "ledger.sqlite").close()  # whole

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adjuvant.errors import ModelFault
-from adjuvant.model import Model, Weights, read_model, read_weights
+from adjuvant.model import Model, Weights, read_model, released_file
 
 CONTRACT: dict[str, Any] = {
     "name": "thyroid",
@@ -132,8 +132,8 @@ def test_weights_are_compared_with_the_contract(tmp_path: Path) -> None:
     path = tmp_path / "thyroid.keras"
     path.write_bytes(b"weights")
     good = Weights(file=path.name, sha256=hashlib.sha256(b"weights").hexdigest())
-    assert read_weights(tmp_path, good) == path
+    assert released_file(tmp_path, good) == path
     with pytest.raises(ModelFault, match=f"has SHA-256 {good.sha256}, but model.json says 000"):
-        read_weights(tmp_path, Weights(file=path.name, sha256="0" * 64))
+        released_file(tmp_path, Weights(file=path.name, sha256="0" * 64))
     with pytest.raises(ModelFault, match=r"cannot read .*lost\.keras: No such file"):
-        read_weights(tmp_path, Weights(file="lost.keras", sha256="0" * 64))
+        released_file(tmp_path, Weights(file="lost.keras", sha256="0" * 64))

@@ -227,7 +227,7 @@ def test_an_answer_on_another_matrix_is_refused(tmp_path: Path) -> None:
 
 def test_two_outputs_are_refused(tmp_path: Path) -> None:
     one = small_network()
-    both = keras.Model(one.inputs, [one.outputs[0], one.outputs[0] * 0.5])
+    both = keras.Model(one.inputs, [one.outputs[0], keras.layers.Rescaling(0.5)(one.outputs[0])])
     with pytest.raises(ModelFault, match="the network has 2 outputs, but one is expected"):
         load_network(write_model(tmp_path, both), device="cpu")
 

@@ -1,24 +1,20 @@
-"""A reader is an interpretation with the model version that the configuration names."""
+"""A reader is an interpretation with the model version that was chosen for it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from adjuvant.config import ConfigFault
-from adjuvant.errors import ModelFault
 from adjuvant.interpretations import INTERPRETATIONS
-from adjuvant.reader import choose, read_readers
-from tests.integration.tiny import contract
+from adjuvant.reader import Reader, choose
+from tests.networks import model
 
 
-def test_every_interpretation_can_be_chosen_with_a_version() -> None:
+def test_every_interpretation_can_be_chosen() -> None:
     models = {one.model: "1.2.3" for one in INTERPRETATIONS.values()}
-    chosen = choose(models, INTERPRETATIONS)
-    assert {one.name for one, _ in chosen} == set(INTERPRETATIONS)
-    assert {version for _, version in chosen} == {"1.2.3"}
+    assert {one.name for one in choose(models, INTERPRETATIONS)} == set(INTERPRETATIONS)
 
 
 def test_a_model_that_nothing_uses_is_named() -> None:
@@ -26,17 +22,10 @@ def test_a_model_that_nothing_uses_is_named() -> None:
         choose({"lung": "1.0.0"}, INTERPRETATIONS)
 
 
-def test_a_job_names_the_model_and_its_digest(tmp_path: Path) -> None:
-    folder = tmp_path / "thyroid" / "0.1.0"
-    folder.mkdir(parents=True)
-    (folder / "model.json").write_text(json.dumps(contract()))
-    (reader,) = read_readers(choose({"thyroid": "0.1.0"}, INTERPRETATIONS), tmp_path)
+def test_a_job_names_the_model_and_its_digest() -> None:
+    (interpretation,) = choose({"thyroid": "0.1.0"}, INTERPRETATIONS)
+    reader = Reader(interpretation, model(), Path("models/thyroid/0.1.0"))
     task = reader.task("instance")
     assert (task.interpretation, task.model) == ("thyroid", "thyroid 0.1.0")
     assert task.model_digest == reader.model.digest == reader.in_use.digest
     assert reader.in_use.simulated
-
-
-def test_a_version_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelFault, match=r"cannot read .*thyroid/9\.9\.9/model\.json"):
-        read_readers(choose({"thyroid": "9.9.9"}, INTERPRETATIONS), tmp_path)

@@ -16,6 +16,7 @@ from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.model import Model
 from adjuvant.pipeline import analyse
 from adjuvant.rehearsal import drawn_scan, rehearse
+from adjuvant.rules.syntax import default_rules
 from adjuvant.scan import Scan
 from tests.networks import bright_network, model
 
@@ -24,7 +25,7 @@ THYROID = INTERPRETATIONS["thyroid"]
 
 def test_the_drawn_scan_passes_the_rule_and_shows_a_gland():
     header = pydicom.dcmread(BytesIO(drawn_scan()))
-    assert THYROID.rule(header).applies
+    assert default_rules().decide(header, THYROID.name).rule
     outcome = analyse(drawn_scan(), THYROID, bright_network(), Limits())
     # Two ellipses of 9 x 24 mm half axes are 13.6 cm²; this network outlines at a quarter of the
     # maximum, where the blurred edge lies 1.22 times as far out: 20 cm², and a little noise.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,19 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from adjuvant.archive import Archive, Connection
-from adjuvant.errors import Fault, ModelFault
+from adjuvant.errors import Fault, ModelFault, explain
 from adjuvant.health import Health, Log
 from adjuvant.image import Limits
 from adjuvant.inbox import Inbox
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.job import End, Job, Task
-from adjuvant.ledger import Ledger
+from adjuvant.ledger import Ledger, LedgerFault
 from adjuvant.model import Model
 from adjuvant.network import Network
 from adjuvant.reader import Reader
 from adjuvant.results.presentation import STANDARD
-from adjuvant.worker import Plan, Surroundings, Worker, explain
+from adjuvant.surroundings import Plan, Surroundings
+from adjuvant.worker import Worker
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.bad_inputs import BAD_INPUTS
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -58,17 +60,20 @@ class Bench:
         stop = threading.Event()
         thread = threading.Thread(target=Worker(self.around, self.plan, stop).run)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 150  # on a busy machine
         while not reached() and time.monotonic() < deadline:
             time.sleep(0.01)
         stop.set()
         self.around.inbox.wake()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
         assert reached()
 
     def job(self) -> Job | None:
         return self.around.ledger.find(READER.task("a"))
+
+    def is_(self, state: str) -> Callable[[], bool]:
+        return lambda: self.around.health.snapshot()["state"] == state
 
     def is_in(self, state: str) -> Callable[[], bool]:
         return lambda: (job := self.job()) is not None and job.state == state
@@ -90,7 +95,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             replace_earlier=False,
             maximum_attempts=2,
             retry_s=0.01,
+            job_s=60.0,
             sweep_s=60.0,
+            keep_s=86400.0,
+            maximum_jobs=1000,
         )
         yield Bench(orthanc, around, plan, lines)
         archive.close()
@@ -102,9 +110,38 @@ def test_a_scan_becomes_three_results(bench: Bench) -> None:
     bench.work_until(bench.is_in("done"))
     job = bench.job()
     assert job is not None
+    line = next(line for line in bench.lines if line.startswith("job-done "))
+    start = 'job-done job=1 instance=a interpretation=thyroid model="thyroid 0.1.0" attempt=1 ms='
+    assert line.startswith(start)
+    assert line.endswith(" results=3")
     assert [result["kind"] for result in job.results] == ["SEG", "SC", "SR"]
     assert bench.orthanc.stores == 3
     assert bench.around.health.snapshot()["last_success"]
+
+
+def test_while_paused_scans_are_queued_and_none_is_read(bench: Bench) -> None:
+    bench.around.health.pause(time.time())
+    bench.send()
+    bench.work_until(bench.is_in("queued"))
+    bench.around.health.pause(None)
+    bench.work_until(bench.is_in("done"))
+    assert bench.orthanc.stores == 3
+
+
+def test_of_a_scan_that_is_cancelled_while_it_is_read_nothing_is_stored(bench: Bench) -> None:
+    def cancel(inputs: Any) -> Any:
+        job = bench.job()  # none while the network is rehearsed
+        if job is not None:
+            assert bench.around.ledger.cancel(job.id, "cancelled by gina")
+        return bright(inputs)
+
+    bench.plan = replace(bench.plan, load=lambda folder: Network(MODEL, "CPU", cancel))
+    bench.send()
+    bench.work_until(lambda: any("job-cancelled job=1 " in line for line in bench.lines))
+    job = bench.job()
+    assert job is not None
+    assert (job.state, job.reason, job.results) == ("cancelled", "cancelled by gina", [])
+    assert bench.orthanc.stores == 0
 
 
 def test_a_scan_that_only_the_change_log_knows_is_found(bench: Bench) -> None:
@@ -279,7 +316,7 @@ def test_a_job_of_an_older_model_is_read_by_the_new_one(bench: Bench) -> None:
     bench.work_until(bench.is_in("done"))
     job = bench.around.ledger.find(old)
     assert job is not None
-    assert (job.state, job.code) == ("refused", "superseded")
+    assert (job.state, job.reason) == ("superseded", "thyroid 0.0.9 is not in use any more")
 
 
 def test_a_stop_during_a_job_puts_it_back_without_losing_an_attempt(bench: Bench) -> None:
@@ -302,7 +339,7 @@ def test_a_stop_during_a_job_puts_it_back_without_losing_an_attempt(bench: Bench
     assert entered.wait(10)
     stop.set()
     leave.set()
-    thread.join(10)
+    thread.join(60)
     job = bench.job()
     assert job is not None
     assert (job.state, job.attempts) == ("queued", 0)
@@ -310,14 +347,14 @@ def test_a_stop_during_a_job_puts_it_back_without_losing_an_attempt(bench: Bench
 
 def test_a_scan_that_is_sent_again_after_a_refusal_is_read_again(bench: Bench) -> None:
     bench.around.ledger.add([READER.task("a")])
-    job = bench.around.ledger.claim(time.time())
+    job = bench.around.ledger.claim()
     assert job is not None
     bench.around.ledger.finish(job, End("refused", "pixel-data", "the pixels were cut"))
     bench.send()
     bench.work_until(bench.is_in("done"))
 
 
-def test_trouble_of_the_worker_itself_is_an_alarm_and_passes(bench: Bench) -> None:
+def test_a_change_log_that_cannot_be_read_is_an_alarm(bench: Bench) -> None:
     bench.orthanc.broken.add("changes")
     bench.send()
 
@@ -325,7 +362,30 @@ def test_trouble_of_the_worker_itself_is_an_alarm_and_passes(bench: Bench) -> No
         return bool(bench.around.health.snapshot()["alarms"])
 
     bench.work_until(alarmed)
-    assert "Orthanc answered 500" in bench.around.health.snapshot()["alarms"][0]["what"]
+    said = "new scans may not be noticed: Orthanc answered 500 to /changes"
+    assert bench.around.health.snapshot()["alarms"][0]["what"].startswith(said)
+
+
+def test_one_instance_that_orthanc_cannot_tell_of_holds_up_no_other(bench: Bench) -> None:
+    bench.orthanc.broken.add("/instances/ill/")
+    for name in ("ill", "a"):
+        bench.orthanc.put(name, to_bytes(nm_dataset(thyroid_counts(128, 128))))
+    bench.work_until(lambda: bench.is_in("done")() and bench.around.ledger.counts()["failed"] == 1)
+    ill = bench.around.ledger.find(READER.task("ill"))
+    assert ill is not None
+    assert ill.reason == "Orthanc answered 500 to /instances/…/file"
+    assert bench.around.health.snapshot()["alarms"] == []
+
+
+def test_what_is_queued_is_read_also_while_the_change_log_cannot_be_read(bench: Bench) -> None:
+    bench.orthanc.broken.add("changes")
+    bench.orthanc.put("a", to_bytes(nm_dataset(thyroid_counts(128, 128))))
+    bench.around.ledger.add([READER.task("a")])
+    bench.work_until(bench.is_in("done"))
+    assert bench.around.health.snapshot()["alarms"]
+    bench.orthanc.broken.clear()
+    bench.work_until(lambda: not bench.around.health.snapshot()["alarms"])
+    assert "new scans are noticed again" in bench.lines
 
 
 def test_faults_of_ours_speak_and_others_are_only_named() -> None:
@@ -333,3 +393,191 @@ def test_faults_of_ours_speak_and_others_are_only_named() -> None:
     with pytest.raises(ValueError, match="Gudrun") as caught:
         int("Gudrun")
     assert explain(caught.value).startswith("unexpected ValueError at test_worker.py:")
+
+
+@dataclass
+class Trap:
+    """Networks that hang at each real scan of two frames until released: from then on an hour has
+    passed for the watchdog, so that no test depends on how fast this machine is."""
+
+    leave: threading.Event
+    passed_s: float = 0.0
+    loads: int = 0
+    hangs: int = 0
+
+    def load(self, folder: Path) -> Network:
+        self.loads += 1
+        rehearsed = iter([True])
+
+        def run(inputs: Any) -> Any:
+            if not next(rehearsed, False) and inputs.shape[0] == 2:
+                self.hangs += 1
+                self.passed_s += 3600.0
+                self.leave.wait(300)
+            return bright(inputs)
+
+        return Network(MODEL, "CPU", run)
+
+
+@pytest.fixture
+def trap(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trap]:
+    trap = Trap(threading.Event())
+    bench.plan = replace(bench.plan, load=trap.load, maximum_attempts=8)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + trap.passed_s)
+    monkeypatch.setattr("adjuvant.watchdog.time", clock)
+    yield trap
+    trap.leave.set()
+
+
+def put_hanging(bench: Bench, name: str) -> None:
+    two = to_bytes(nm_dataset(thyroid_counts(128, 128, 2), views=("anterior", "posterior")))
+    bench.orthanc.put(name, two)
+    bench.around.inbox.offer(name, None)
+
+
+def test_a_scan_that_hangs_is_given_up_and_the_next_is_read_by_a_fresh_network(
+    bench: Bench, trap: Trap
+) -> None:
+    put_hanging(bench, "a")
+    bench.send("b")
+
+    def ended() -> bool:
+        counts = bench.around.ledger.counts()
+        return (counts["done"], counts["failed"]) == (1, 1)
+
+    bench.work_until(ended)
+    job = bench.job()
+    assert job is not None
+    assert (job.state, job.code, job.attempts) == ("failed", "hung", 2)  # not 8 times
+    assert str(job.reason) == "nothing came of it within 60 s: it was given up"
+    assert (trap.hangs, trap.loads) == (2, 3)
+    alarms = [alarm["what"] for alarm in bench.around.health.snapshot()["alarms"]]
+    assert alarms == ["2 scans hang and keep their memory: restart Orthanc when it suits"]
+
+
+def test_what_comes_back_after_it_was_given_up_is_never_delivered(bench: Bench, trap: Trap) -> None:
+    put_hanging(bench, "a")
+    bench.work_until(bench.is_in("failed"))
+    stored = bench.orthanc.stores
+    trap.leave.set()
+    time.sleep(0.3)
+    bench.send("b")
+    bench.work_until(lambda: bench.around.ledger.counts()["done"] == 1)
+    assert (stored, bench.orthanc.stores) == (0, 3)  # those of b only
+    assert bench.is_in("failed")()
+
+
+def test_when_too_many_scans_hang_reading_stops_until_they_come_back(
+    bench: Bench, trap: Trap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjuvant.worker.HUNG_LOOK_S", 0.05)
+    health = bench.around.health
+    for name in ("a", "b"):
+        put_hanging(bench, name)
+    boards: list[dict[str, Any]] = []
+    late = {"c": False}
+
+    def works_again() -> bool:
+        board = health.snapshot()
+        if board["state"] == "degraded" and not boards:
+            boards.append(board)
+            bench.send("c")
+        if boards and not late["c"] and bench.around.ledger.counts()["queued"] >= 1:
+            late["c"] = bench.around.ledger.find(READER.task("c")) is not None
+            trap.leave.set()
+        return board["state"] == "ready" and bench.around.ledger.counts()["done"] >= 1
+
+    bench.work_until(works_again)
+    assert boards[0]["reason"] == "3 scans hang, and no further one is read: restart Orthanc"
+    assert trap.hangs >= 3
+    assert late["c"]  # it was queued although nothing was read
+    assert health.snapshot()["alarms"] == []
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_where_memory_never_suffices_the_scan_is_refused_in_the_end(
+    bench: Bench, frames: int
+) -> None:
+    def short(inputs: Any) -> Any:
+        if inputs[..., 0].mean() > 0 and bench.orthanc.requests:
+            raise MemoryError
+        return bright(inputs)
+
+    def load(folder: Path) -> Network:
+        bench.orthanc.requests.clear()
+        return Network(MODEL, "CPU", short)
+
+    bench.plan = replace(bench.plan, load=load)
+    views = ("anterior", "posterior")[:frames]
+    bench.orthanc.put("a", to_bytes(nm_dataset(thyroid_counts(128, 128, frames), views=views)))
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    job = bench.job()
+    assert job is not None
+    assert (job.code, job.attempts) == ("out-of-memory", 2)
+    assert [result["kind"] for result in job.results] == ["SR"]  # the study says so
+    put_off = [line for line in bench.lines if line.startswith("job-put-off ")]
+    assert sum('reason="memory does not' in line for line in put_off) == 1
+
+
+def test_a_full_disk_keeps_what_became_of_a_job_until_it_can_be_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, full = bench.around.ledger.finish, [LedgerFault("the disk is full")] * 3
+
+    def finish_later(job: Job, end: End) -> None:
+        if full:
+            raise full.pop()
+        finish(job, end)
+
+    monkeypatch.setattr(bench.around.ledger, "finish", finish_later)
+    states: list[str] = []
+
+    def done() -> bool:
+        states.append(str(bench.around.health.snapshot()["state"]))
+        return bench.is_in("done")()
+
+    bench.send()
+    bench.work_until(done)
+    job = bench.job()
+    assert job is not None
+    assert (job.attempts, bench.orthanc.stores) == (1, 3)  # read once
+    assert any("the disk is full" in line for line in bench.lines)
+    bench.work_until(bench.is_("ready"))
+    assert bench.around.health.snapshot()["alarms"] == []
+
+
+def test_a_scan_that_is_deleted_while_it_is_read_leaves_no_results(bench: Bench) -> None:
+    store = bench.orthanc.answer
+
+    def deleting(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        answer = store(method, path, body)
+        if (method, path) == ("POST", "/instances"):
+            bench.orthanc.instances.pop("a", None)
+        return answer
+
+    bench.orthanc.answer = deleting  # type: ignore[method-assign]
+    bench.send()
+    bench.work_until(bench.is_in("refused"))
+    job = bench.job()
+    assert job is not None
+    assert (job.code, bench.orthanc.stores, bench.orthanc.instances) == ("deleted", 3, {})
+
+
+def test_old_jobs_are_pruned(bench: Bench) -> None:
+    bench.plan = replace(bench.plan, keep_s=-1.0)
+    bench.around.ledger.add([READER.task("old")])
+    old = bench.around.ledger.claim()
+    assert old is not None
+    bench.around.ledger.finish(old, End("done"))
+    bench.work_until(lambda: bench.around.ledger.find(READER.task("old")) is None)
+
+
+def test_the_queue_drains_by_priority_and_then_by_age(bench: Bench) -> None:
+    urgencies = {"a": -1, "b": 0, "c": 5, "d": 0, "e": 5, "f": -1}
+    for name, priority in urgencies.items():
+        bench.orthanc.put(name, to_bytes(nm_dataset(thyroid_counts(128, 128))))
+        bench.around.ledger.add([replace(READER.task(name), priority=priority)])
+    bench.work_until(lambda: bench.around.ledger.counts()["done"] == len(urgencies))
+    read = [line.split("/")[2] for line in bench.orthanc.requests if line.endswith("/file")]
+    assert read == ["c", "e", "b", "d", "a", "f"]

@@ -42,7 +42,7 @@ def test_overrides_are_laid_into_objects_and_take_keys_away(tmp_path: Path) -> N
     written = json.loads(path.read_text())
     assert (written["Name"], written["Adjuvant"]["Threads"]) == ("Other", 2)
     assert "Device" not in written["Adjuvant"]
-    assert written["Adjuvant"]["Models"] == {"thyroid": "0.1.0"}
+    assert written["Adjuvant"]["Models"] == {"thyroid": "0.2.0"}
     assert written["HttpPort"] != written["DicomPort"]
     assert min(written["HttpPort"], written["DicomPort"]) > 0
 

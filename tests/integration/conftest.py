@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from deploy.serve import ROOT, running_orthanc
+from tests.builder import SENT
 from tests.integration.hospital import PATIENT_ID, PATIENT_NAME, Hospital
 
 USER = ("physician", "correct-horse")
 STOP_S = 100.0  # on a busy machine; what is promised is tested by test_restart.py
-RELEASED = ROOT / "models" / "thyroid" / "0.1.0"
+RELEASED = ROOT / "models" / "thyroid" / "0.2.0"
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 Start = Callable[..., AbstractContextManager[Hospital]]
@@ -29,16 +30,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_log_names_a_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the end of the session: every log of every Orthanc is searched for all that was sent."""
+    yield
+    for log in tmp_path_factory.getbasetemp().rglob("*.log"):
+        text = log.read_text(errors="replace").casefold()
+        told = {one for one in SENT if one.casefold() in text}
+        assert not told, f"{log} names {sorted(told)}"
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder: the released model where there is one, else a tiny one."""
     folder = tmp_path_factory.mktemp("models")
     if (RELEASED / "model.json").exists():
-        shutil.copytree(RELEASED, folder / "thyroid" / "0.1.0")
+        shutil.copytree(RELEASED, folder / "thyroid" / "0.2.0")
     else:
         from tests.integration.tiny import write_tiny_model
 
-        write_tiny_model(folder / "thyroid" / "0.1.0")
+        write_tiny_model(folder / "thyroid" / "0.2.0")
     return folder
 
 

@@ -101,6 +101,12 @@ class Hospital:
         answer.raise_for_status()
         return answer.json()
 
+    def text(self, path: str) -> str:
+        """Text of GET."""
+        answer = self.session.get(self.server.url + path, timeout=30)
+        answer.raise_for_status()
+        return answer.text
+
     def post(self, path: str, data: bytes) -> Any:
         """JSON of POST."""
         answer = self.session.post(self.server.url + path, data=data, timeout=30)

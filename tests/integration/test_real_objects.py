@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from adjuvant.errors import Refusal
 from adjuvant.image import Limits, read_header, read_scan
-from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.rules.syntax import default_rules
 from tests.integration.hospital import Hospital, wait_for
 
 FOLDER = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -24,7 +24,7 @@ BONE_SCANS = (
 )
 # Of other modalities; all but the first two are no images at all.
 OTHERS = ("CT_small.dcm", "MR_small_RLE.dcm", "reportsi.dcm", "rtplan.dcm", "waveform_ecg.dcm")
-RULE = INTERPRETATIONS["thyroid"].rule
+RULES = default_rules()
 
 
 @pytest.mark.parametrize("name", BONE_SCANS)
@@ -32,9 +32,9 @@ def test_a_real_bone_scan_is_refused_by_its_class_and_by_its_acquisition(name: s
     data = (FOLDER / name).read_bytes()
     header = read_header(data)
     assert header.Modality == "NM"
-    verdict = RULE(header)
-    assert not verdict.applies
-    assert verdict.reason.startswith("SOPClassUID is Secondary Capture")
+    decision = RULES.decide(header, "thyroid")
+    assert decision.rule is None
+    assert decision.reason.startswith("SOPClassUID is Secondary Capture")
     with pytest.raises(Refusal, match="'WHOLE BODY': a whole-body sweep") as caught:
         read_scan(data, Limits())
     assert caught.value.code == "not-static"
@@ -43,7 +43,7 @@ def test_a_real_bone_scan_is_refused_by_its_class_and_by_its_acquisition(name: s
 @pytest.mark.parametrize("name", BONE_SCANS)
 def test_no_reason_repeats_what_a_real_header_says_in_words(name: str) -> None:
     header = read_header((FOLDER / name).read_bytes())
-    reason = RULE(header).reason.casefold()
+    reason = RULES.decide(header, "thyroid").reason.casefold()
     for keyword in ("PatientName", "PatientID", "InstitutionName", "ReferringPhysicianName"):
         word = str(header.get(keyword, "")).casefold()
         assert not word or word not in reason
@@ -60,7 +60,7 @@ def header_of(path: Path) -> Dataset | None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.dcm")), ids=lambda path: path.name)
 def test_whatever_pydicom_tests_with_is_no_thyroid_scan(path: Path) -> None:
     header = header_of(path)
-    assert header is None or not RULE(header).applies
+    assert header is None or RULES.decide(header, "thyroid").rule is None
 
 
 def test_real_objects_pass_through_the_archive_and_none_is_read(hospital: Hospital) -> None:

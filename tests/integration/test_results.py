@@ -53,7 +53,7 @@ def test_the_job_tells_what_became_of_the_scan(
     _, instance = read
     job = hospital.job(instance)
     assert job is not None
-    assert (job["interpretation"], job["model"]) == ("thyroid", "thyroid 0.1.0")
+    assert (job["interpretation"], job["model"]) == ("thyroid", "thyroid 0.2.0")
     assert job["model_digest"] == hospital.status()["models"][0]["digest"]
     assert [result["kind"] for result in job["results"]] == ["SEG", "SC", "SR"]
     for result in job["results"]:

@@ -68,7 +68,7 @@ def test_an_altered_model_is_an_alarm_and_scans_wait_until_it_is_whole(
 ) -> None:
     folder = tmp_path / "models"
     shutil.copytree(models, folder)
-    (weights,) = (folder / "thyroid" / "0.1.0").glob("*.keras")
+    (weights,) = (folder / "thyroid" / "0.2.0").glob("*.keras")
     whole = weights.read_bytes()
     weights.write_bytes(whole + b"!")
     with start(tmp_path / "data", adjuvant={"ModelsDirectory": str(folder)}) as hospital:

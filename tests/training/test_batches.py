@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,11 +49,18 @@ def test_every_epoch_differs_and_every_repetition_is_the_same() -> None:
 
 
 def test_an_epoch_sees_every_image_as_often_as_any_other() -> None:
-    assert sorted(epoch_order(5, 5, (1,))) == [0, 1, 2, 3, 4]
-    often = Counter(epoch_order(5, 12, (1,)).tolist())
+    assert sorted(epoch_order(np.arange(5), 5, (1,))) == [0, 1, 2, 3, 4]
+    often = Counter(epoch_order(np.arange(5), 12, (1,)).tolist())
     assert sum(often.values()) == 12
     assert set(often.values()) == {2, 3}
-    assert len(set(epoch_order(100, 30, (1,)).tolist())) == 30
+    assert len(set(epoch_order(np.arange(100), 30, (1,)).tolist())) == 30
+
+
+def test_emphasised_scans_are_shown_more_often() -> None:
+    shown = replace(IMAGES, repeats=(3, *[1] * 7)).shown
+    often = Counter(epoch_order(shown, 20, (1,)).tolist())
+    assert often == {0: 6, **dict.fromkeys(range(1, 8), 2)}
+    assert sorted(IMAGES.shown) == list(range(8))
 
 
 def test_validation_sees_all_scans_as_the_plugin_does() -> None:

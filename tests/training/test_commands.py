@@ -71,7 +71,16 @@ def released(here: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", ["", "simulate", "sheet", "train", "evaluate", "release"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        *sorted(
+            command.name or command.callback.__name__.replace("_", "-")
+            for command in app.registered_commands
+        ),
+    ],
+)
 def test_every_command_has_help(command: str) -> None:
     answer = call(*([command] if command else []), "--help")
     assert answer.exit_code == 0

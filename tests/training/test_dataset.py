@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,22 @@ def test_a_case_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert np.array_equal(read.gland, case.gland)
     assert (read.case_id, read.patient_id) == (case.case_id, case.patient_id)
     assert read.properties == case.properties
+
+
+def test_nodules_and_parts_come_back_too(tmp_path: Path) -> None:
+    case = next(one for n in range(40) if (one := simulate_case(9, n)).nodules)
+    read = read_case(tmp_path, write_case(tmp_path, case))
+    assert case.parts is not None
+    np.testing.assert_array_equal(read.parts, case.parts)
+    for mine, theirs in zip(read.nodules, case.nodules, strict=True):
+        np.testing.assert_array_equal(mine.mask, theirs.mask)
+        assert replace(mine, mask=theirs.mask) == theirs
+
+
+def test_a_case_without_truth_of_its_parts_is_read(tmp_path: Path) -> None:
+    case = replace(simulate_case(1, 0), nodules=(), parts=None)
+    read = read_case(tmp_path, write_case(tmp_path, case))
+    assert (read.nodules, read.parts) == ((), None)
 
 
 def test_a_damaged_case_is_an_error_that_names_the_file(tmp_path: Path) -> None:

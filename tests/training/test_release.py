@@ -12,6 +12,7 @@ from ellipses import RECIPE, SIDE, ellipse_case, finished_run
 from adjuvant.errors import ModelFault
 from adjuvant.model import read_model
 from adjuvant.network import load_network
+from adjuvant.sample import check_sample, read_sample
 from training.errors import ReleaseError, SeenError
 from training.figures import Evaluation
 from training.release import Request, release
@@ -35,7 +36,11 @@ def test_the_plugin_loads_the_release_and_its_figures(released: tuple[Path, Eval
     assert model.figures["dice_mean"] == pytest.approx(measured.dice["mean"].value, abs=1e-4)
     assert model.simulated
     inputs = np.zeros((3, SIDE, SIDE, 2), np.float32)
-    assert load_network(folder, device="cpu")(inputs).shape == (3, SIDE, SIDE, 1)
+    network = load_network(folder, device="cpu")
+    assert network(inputs).shape == (3, SIDE, SIDE, 1)
+    sample = read_sample(folder, model)
+    assert sample is not None
+    assert check_sample(network, sample).dice == 1
 
 
 def test_the_card_says_where_the_figures_come_from(released: tuple[Path, Evaluation]) -> None:

@@ -61,12 +61,13 @@ class Gland:
 @dataclass(frozen=True)
 class GlandActivity:
     """Activity on the grid: `parts` (part, z, y, x) without any nodule, `loss` the fraction that
-    cold and hot nodules replace, `hot` what hot nodules hold; all float32 (z, y, x)."""
+    cold and hot nodules replace, `hot` what hot nodules hold, `taken` (nodule, z, y, x) the
+    fraction that each cold nodule takes of what all others leave; all float32 (z, y, x)."""
 
     parts: Volume
     loss: Volume
-    cold: Volume
     hot: Volume
+    taken: Volume
 
 
 def occupancy(solid: Solid, points: Volume, edge_mm: float, noise: Volume | None = None) -> Volume:
@@ -113,9 +114,11 @@ def gland_activity(gland: Gland, points: Volume, edge_mm: float) -> GlandActivit
     # Where parts overlap, tissue is there once.
     once = filled.max(axis=0) / np.maximum(filled.sum(axis=0), 1e-6)
     texture = np.clip(1 + unevenness(gland.texture, points), 0.05, 3)
-    cold_left = np.ones(points.shape[1:], np.float32)
-    for solid in gland.cold:
-        cold_left *= 1 - occupancy(solid, points, edge_mm, rough) * (1 - solid.activity)
+    left = [
+        1 - occupancy(solid, points, edge_mm, rough) * np.float32(1 - solid.activity)
+        for solid in gland.cold
+    ]
+    cold_left = np.prod(left, axis=0) if left else np.ones(points.shape[1:], np.float32)
     hot_left, hot = np.ones_like(cold_left), np.zeros_like(cold_left)
     for solid in gland.hot:
         inside = occupancy(solid, points, edge_mm, 0.5 * rough)
@@ -124,6 +127,15 @@ def gland_activity(gland: Gland, points: Volume, edge_mm: float) -> GlandActivit
     return GlandActivity(
         parts=weighted * (once * texture),
         loss=1 - cold_left * hot_left,
-        cold=1 - cold_left,
         hot=hot * (0.5 + 0.5 * texture) * cold_left,
+        taken=_taken_by_each(left, hot_left),
     )
+
+
+def _taken_by_each(left: list[Volume], hot_left: Volume) -> Volume:
+    """What each cold nodule takes of the tissue that the other nodules leave."""
+    taken = np.zeros((len(left), *hot_left.shape), np.float32)
+    for number, own in enumerate(left):
+        others = [one for other, one in enumerate(left) if other != number]
+        taken[number] = np.prod([hot_left, *others], axis=0) * (1 - own)
+    return taken

@@ -14,6 +14,7 @@ COARSE = 64
 HAZE_MM = 55.0
 ROOM = 0.003
 PHOTOMULTIPLIER_MM = 60.0
+HIGHEST_8_BIT = 255
 
 
 def resize(image: Image, size: int) -> Image:
@@ -77,7 +78,7 @@ def expose(
         smooth = uniform_filter(counts, 3) if size < 512 else uniform_filter(counts, 5)
         return _store(0.5 * (counts + smooth) if rng.random() < 0.5 else smooth)
     if acquisition.processing == "8 bit":
-        return _store(np.minimum(counts, 255))
+        return _store(np.minimum(counts, HIGHEST_8_BIT))
     return _store(counts)
 
 

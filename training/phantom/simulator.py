@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from training.phantom.acquisition import Acquisition, draw_acquisition
-from training.phantom.anatomy import Gland, GlandActivity, Volume, gland_activity
+from training.phantom.anatomy import PARTS, Gland, GlandActivity, Volume, gland_activity
 from training.phantom.background import body_activity, tissue
-from training.phantom.camera import PIVOT_MM, Detector, Grid, Image, make_grid, project, to_patient
-from training.phantom.case import Case, Property
+from training.phantom.camera import PIVOT_MM, Detector, Grid, make_grid, project, to_patient
+from training.phantom.case import PART_LABELS, Case, Nodule, Property
 from training.phantom.distributions import Patient, draw_patient
-from training.phantom.exposure import expose, resize, scattered, spots_image, uniformity_map
-from training.phantom.truth import Mask, Projections, clean, score
+from training.phantom.exposure import (
+    HIGHEST_8_BIT,
+    expose,
+    resize,
+    scattered,
+    spots_image,
+    uniformity_map,
+)
+from training.phantom.nodules import cold_nodules
+from training.phantom.truth import Mask, Projections, clean, saturated, score
 
 BLOCK = 6
 # Six cases in a row belong to patients with so many cases each.
@@ -23,6 +32,15 @@ FINEST_PROJECTION = 256
 BODY_STEP_MM = 5.0
 WIDE_FIELD_MM = 440.0
 LARGEST_BODY_MM = 640.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is on the image: the gland, its cold nodules, and which part is where."""
+
+    gland: Mask
+    nodules: tuple[Nodule, ...]
+    parts: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -47,13 +65,15 @@ def simulate_case(seed: int, number: int) -> Case:
     patient = draw_patient(np.random.default_rng([seed, 1, who]))
     rng = np.random.default_rng([seed, 2, number])
     acquisition = draw_acquisition(rng, patient)
-    counts, gland = take_image(rng, patient, acquisition)
+    counts, truth = take_image(rng, patient, acquisition)
     return Case(
         case_id=f"s{seed}-c{number:06d}",
         patient_id=f"s{seed}-p{who:06d}",
         counts=counts,
-        gland=gland,
-        properties=describe(patient, acquisition, gland),
+        gland=truth.gland,
+        properties=describe(patient, acquisition, truth.gland),
+        nodules=truth.nodules,
+        parts=truth.parts,
     )
 
 
@@ -79,19 +99,36 @@ def describe(patient: Patient, acquisition: Acquisition, gland: Mask) -> dict[st
 
 def take_image(
     rng: np.random.Generator, patient: Patient, acquisition: Acquisition
-) -> tuple[np.ndarray, Mask]:
-    """Counts uint16 and gland bool, both (rows, columns)."""
+) -> tuple[np.ndarray, Truth]:
+    """Counts uint16 (rows, columns) and the truth on the same matrix."""
     detector = acquisition.detector
     matrix = detector.matrix
     coarse = _projection_detector(detector)
     seen = see(patient, acquisition, coarse)
-    inside = clean(resize(score(seen, coarse.spacing_mm), matrix) > 1, detector.spacing_mm)
-    image = resize(seen.parenchyma + seen.hot + seen.background, matrix)
+    counts = acquisition.total_counts / float(seen.whole.sum())
+    stored = replace(seen, counts=counts)
+    if acquisition.processing == "8 bit":
+        stored = saturated(stored, HIGHEST_8_BIT / counts * (matrix / coarse.matrix) ** 2)
+    inside = clean(resize(score(stored, coarse.spacing_mm), matrix) > 1, detector.spacing_mm)
+    truth = Truth(
+        inside,
+        cold_nodules(patient.gland.cold, stored.deficits, stored, inside),
+        which_part(stored, inside),
+    )
+    image = resize(seen.whole, matrix)
     image = image / image.sum()
     image += spots_image(acquisition.spots, detector, acquisition.pose.distance_mm)
     image *= uniformity_map(rng, acquisition)
     expected = image * (acquisition.total_counts / image.sum())
-    return expose(rng, expected, acquisition), inside
+    return expose(rng, expected, acquisition), truth
+
+
+def which_part(seen: Projections, inside: Mask) -> NDArray[np.uint8]:
+    """The part of the gland that gives most of the counts of each pixel (`PART_LABELS`)."""
+    parts = np.stack([resize(part, inside.shape[0]) for part in seen.parts])
+    labels = np.array([PART_LABELS[name] for name in PARTS], np.uint8)[parts.argmax(axis=0)]
+    named: NDArray[np.uint8] = np.where(inside, labels, 0).astype(np.uint8)
+    return named
 
 
 def _projection_detector(detector: Detector) -> Detector:
@@ -113,29 +150,38 @@ def see(patient: Patient, acquisition: Acquisition, detector: Detector) -> Proje
     background = project(around[None], body_grid, detector)[0]
     grid = make_gland_grid(patient.gland, acquisition)
     through = Attenuation(body_grid, transmission)
-    parts, parenchyma, hot = project_gland(patient.gland, grid, acquisition, detector, through)
-    wide = scattered(parenchyma + hot + background, detector)
-    return Projections(parts, parenchyma, hot, background + wide)
+    gland = project_gland(patient.gland, grid, acquisition, detector, through)
+    wide = scattered(gland.whole + background, detector)
+    return replace(gland, background=background + wide)
 
 
 def project_gland(
     gland: Gland, grid: Grid, acquisition: Acquisition, detector: Detector, through: Attenuation
-) -> tuple[Image, Image, Image]:
-    """Projections of the parts as if healthy (part, r, c), of parenchyma and of hot nodules."""
+) -> Projections:
+    """What the gland alone gives: its background is still empty."""
     points = to_patient(grid, acquisition.pose)
     edge = float(np.mean([grid.x[1] - grid.x[0], grid.z[1] - grid.z[0]]))
     activity: GlandActivity = gland_activity(gland, points, edge)
-    present = [number for number in range(4) if activity.parts[number].any()]
+    present = [number for number in range(len(PARTS)) if activity.parts[number].any()]
     lit = transmitted(through, grid)
     volumes = [activity.parts[number] * lit for number in present]
-    volumes.append(activity.parts.sum(axis=0) * (1 - activity.loss) * lit)
+    healthy = activity.parts.sum(axis=0) * lit
+    volumes += [healthy * taken for taken in activity.taken]
+    volumes.append(healthy * (1 - activity.loss))
     if gland.hot:
         volumes.append(activity.hot * lit)
     images = project(np.stack(volumes), grid, detector)
-    parts = np.zeros((4, *images.shape[1:]), np.float32)
+    nothing = np.zeros_like(images[0])
+    parts = np.zeros((len(PARTS), *nothing.shape), np.float32)
     parts[present] = images[: len(present)]
-    hot = images[-1] if gland.hot else np.zeros_like(images[0])
-    return parts, images[len(present)], hot
+    after = len(present) + len(gland.cold)
+    return Projections(
+        parts=parts,
+        parenchyma=images[after],
+        hot=images[-1] if gland.hot else nothing,
+        background=nothing,
+        deficits=images[len(present) : after],
+    )
 
 
 def transmitted(through: Attenuation, grid: Grid) -> Volume:

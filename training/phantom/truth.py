@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,11 @@ OWN_MAXIMUM = 0.75
 THIN_EXPONENT = 0.5
 THIN_FLOOR = 0.4
 THIN_REACH_MM = 24.0
-SUPPRESSED = 0.15
-SUPPRESSED_TO_BACKGROUND = 0.7
-VISIBLE_TO_BACKGROUND = 1 / 3
-PART_TO_BACKGROUND = 0.5
-FAINT_TO_BACKGROUND = 0.25
-ISLAND_MM2 = 20.0
+WINDOW = 0.10
+TO_BACKGROUND = 1 / 3
+ROSE = 3.0
+RESOLVED_MM = 10.0
+ISLAND_MM2 = 80.0
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,35 @@ class Projections:
 
     `parts` (part, rows, columns): right lobe, left lobe, isthmus, pyramidal lobe as if there were
     no nodule; `parenchyma`, `hot`, `background` (rows, columns): what tissue between nodules, hot
-    nodules and everything else (with scatter) give.
+    nodules and everything else (with scatter) give; `deficits` (nodule, rows, columns) what each
+    cold nodule takes away. `counts` is what a pixel of value 1 counts.
     """
 
     parts: Image
     parenchyma: Image
     hot: Image
     background: Image
+    deficits: Image
+    counts: float = np.inf
+
+    @property
+    def whole(self) -> Image:
+        """All that reaches the detector."""
+        total: Image = self.parenchyma + self.hot + self.background
+        return total
+
+
+def saturated(seen: Projections, ceiling: float) -> Projections:
+    """The same where a pixel stores no more than `ceiling`, as files of 8 bits do."""
+    left = np.minimum(1, ceiling / np.maximum(seen.whole, 1e-12)).astype(np.float32)
+    return replace(
+        seen,
+        parts=seen.parts * left,
+        parenchyma=seen.parenchyma * left,
+        hot=seen.hot * left,
+        background=seen.background * left,
+        deficits=seen.deficits * left,
+    )
 
 
 def outline(seen: Projections, spacing_mm: float) -> Mask:
@@ -49,21 +70,23 @@ def outline(seen: Projections, spacing_mm: float) -> Mask:
 
 def score(seen: Projections, spacing_mm: float) -> Image:
     """Brightness over the local threshold, float32 (rows, columns): the outline lies at 1."""
-    nothing = np.zeros_like(seen.background)
-    whole = seen.parenchyma + seen.hot
+    floor = visible_level(seen, spacing_mm)
+    tissue = _tissue_score(seen, floor, spacing_mm)
+    if not seen.hot.any():
+        return bridge(tissue, seen)
+    reference = _reference(seen.hot, robust_maximum(seen.hot), spacing_mm)
+    hot = seen.hot / np.maximum(HOT_EDGE * reference, floor)
+    return bridge(np.maximum(hot, tissue), seen)
+
+
+def visible_level(seen: Projections, spacing_mm: float) -> float:
+    """What the gland has to give for the eye to see it: in the window that the hottest point
+    sets, beside the background, and in its noise (Rose, J Opt Soc Am 1948)."""
     around = background_level(seen)
-    if whole.max() <= 0 or robust_maximum(whole) < VISIBLE_TO_BACKGROUND * around:
-        return nothing
-    hot = nothing
-    if robust_maximum(seen.hot) > PART_TO_BACKGROUND * around:
-        hot = seen.hot / (HOT_EDGE * _reference(seen.hot, robust_maximum(seen.hot), spacing_mm))
-    rest = robust_maximum(seen.parenchyma)
-    suppressed = rest < max(
-        SUPPRESSED * robust_maximum(whole), SUPPRESSED_TO_BACKGROUND * around * bool(hot.any())
-    )
-    if suppressed and hot.any():
-        return hot
-    return bridge(np.maximum(hot, _tissue_score(seen, around, spacing_mm)), seen)
+    resolved = np.pi / 4 * (RESOLVED_MM / spacing_mm) ** 2
+    noise = ROSE * float(np.sqrt(around / (resolved * seen.counts)))
+    hottest = robust_maximum(seen.parenchyma + seen.hot)
+    return max(WINDOW * hottest, TO_BACKGROUND * around, noise, 1e-12)
 
 
 def bridge(filled: Image, seen: Projections) -> Image:
@@ -95,23 +118,20 @@ def within_hull(points: NDArray[np.intp], cloud: NDArray[np.intp]) -> NDArray[np
     return inside
 
 
-def _tissue_score(seen: Projections, around: float, spacing_mm: float) -> Image:
+def _tissue_score(seen: Projections, floor: float, spacing_mm: float) -> Image:
     peaks = [robust_maximum(part) for part in seen.parts]
     highest = max(peaks[:2]) if max(peaks[:2]) > 0 else max(peaks)
     best = np.zeros_like(seen.background)
     drawn, references = np.zeros_like(best), np.zeros_like(best)
     for part, peak in zip(seen.parts, peaks, strict=True):
-        if peak < max(SUPPRESSED * highest, VISIBLE_TO_BACKGROUND * around):
+        if peak <= floor:
             continue
         level = peak**OWN_MAXIMUM * highest ** (1 - OWN_MAXIMUM)
         reference = _reference(part, level, spacing_mm, peak)
-        floor = around * (PART_TO_BACKGROUND if peak < 0.5 * highest else FAINT_TO_BACKGROUND)
         best = np.maximum(best, part / np.maximum(EDGE * reference, floor))
         drawn += part
         references += part * reference
-    joint = (
-        drawn * drawn / np.maximum(EDGE * references, FAINT_TO_BACKGROUND * around * drawn + 1e-12)
-    )
+    joint = drawn * drawn / np.maximum(EDGE * references, floor * drawn + 1e-12)
     merged: Image = np.maximum(best, joint).astype(np.float32, copy=False)
     return merged
 
@@ -142,7 +162,7 @@ def background_level(seen: Projections) -> float:
 
 
 def clean(mask: Mask, spacing_mm: float) -> Mask:
-    """Holes belong to the gland; islands under 20 mm² are not drawn."""
+    """Holes belong to the gland; islands smaller than what the camera resolves go."""
     labels, number = label(mask)
     if number > 1:
         sizes = np.bincount(labels.ravel())

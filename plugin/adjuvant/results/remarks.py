@@ -87,6 +87,41 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "der Isthmus ist nicht abgrenzbar und zählt zu den Lappen",
         "nl": "de isthmus is niet te onderscheiden en telt bij de kwabben mee",
     },
+    "uptake is not measured: the header has no {keyword}": {
+        "fr": "fixation non mesurée : {keyword} absent de l’en-tête",
+        "de": "Uptake nicht gemessen: {keyword} fehlt im Header",
+        "nl": "opname niet gemeten: {keyword} ontbreekt in de header",
+    },
+    "uptake is not measured: the collimator magnifies (pinhole or focused)": {
+        "fr": "fixation non mesurée : le collimateur agrandit (pinhole ou focalisé)",
+        "de": "Uptake nicht gemessen: der Kollimator vergrößert (Pinhole oder fokussierend)",
+        "nl": "opname niet gemeten: de collimator vergroot (pinhole of gefocusseerd)",
+    },
+    "uptake is not measured: there is no background around the gland": {
+        "fr": "fixation non mesurée : pas de fond autour de la glande",
+        "de": "Uptake nicht gemessen: kein Untergrund um die Schilddrüse",
+        "nl": "opname niet gemeten: geen achtergrond rond de schildklier",
+    },
+    "uptake is not measured: RadionuclideTotalDose {dose} cannot be an activity in MBq": {
+        "fr": "fixation non mesurée : RadionuclideTotalDose {dose} n’est pas une activité en MBq",
+        "de": "Uptake nicht gemessen: RadionuclideTotalDose {dose} ist keine Aktivität in MBq",
+        "nl": "opname niet gemeten: RadionuclideTotalDose {dose} is geen activiteit in MBq",
+    },
+    "uptake is not measured: RadionuclideCodeSequence names none of Tc-99m, I-123 and I-131": {
+        "fr": "fixation non mesurée : RadionuclideCodeSequence sans Tc-99m, I-123 ni I-131",
+        "de": "Uptake nicht gemessen: RadionuclideCodeSequence ohne Tc-99m, I-123 oder I-131",
+        "nl": "opname niet gemeten: RadionuclideCodeSequence noemt geen van Tc-99m, I-123 en I-131",
+    },
+    "uptake of {percent} % is below the reference range {low} to {high} %": {
+        "fr": "fixation de {percent} % sous l’intervalle de référence ({low} à {high} %)",
+        "de": "Uptake von {percent} % unter dem Referenzbereich ({low} bis {high} %)",
+        "nl": "opname van {percent} % onder het referentiegebied ({low} tot {high} %)",
+    },
+    "uptake of {percent} % is above the reference range {low} to {high} %": {
+        "fr": "fixation de {percent} % au-dessus de l’intervalle de référence ({low} à {high} %)",
+        "de": "Uptake von {percent} % über dem Referenzbereich ({low} bis {high} %)",
+        "nl": "opname van {percent} % boven het referentiegebied ({low} tot {high} %)",
+    },
 }
 
 

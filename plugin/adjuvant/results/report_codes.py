@@ -55,6 +55,10 @@ PROCEDURE = Code("49118-3", "LN", "NM unspecified body region")
 PRESENT = Code("52101004", "SCT", "Present")
 NOT_VISUALIZED = Code("122288", "DCM", "Not visualized")
 
+VOLUME = Code(
+    "volume-himanka", SCHEME, "Estimated volume, 0.33 x area^1.5 (Himanka and Larsson 1955)"
+)
+ADMINISTERED_UPTAKE = Code("uptake-percent", SCHEME, "Uptake of administered activity")
 PIXELS = Code("pixels", SCHEME, "Number of pixels")
 COUNTS = Code("counts", SCHEME, "Counts in structure")
 MEAN_COUNTS = Code("mean-counts", SCHEME, "Mean counts per pixel")
@@ -68,6 +72,7 @@ OUTCOME = Code("outcome", SCHEME, "Outcome of analysis")
 REFUSED = Code("refused", SCHEME, "Refused")
 
 SQUARE_CENTIMETRE = Code("cm2", "UCUM", "square centimeter")
+MILLILITRE = Code("mL", "UCUM", "milliliter")
 PERCENT = Code("%", "UCUM", "percent")
 RATIO = Code("{ratio}", "UCUM", "ratio")
 IN_PIXELS = Code("{pixels}", "UCUM", "pixels")

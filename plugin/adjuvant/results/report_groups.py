@@ -120,6 +120,10 @@ def _view_numbers(view: FrameMeasures, structures: list[StructureMeasures]) -> l
     background = view.background_counts_per_pixel
     if background is not None:
         found.append(items.number(words.BACKGROUND, background, words.COUNTS_PER_PIXEL))
+    if view.gland_volume_ml is not None:
+        found.append(items.number(words.VOLUME, view.gland_volume_ml, words.MILLILITRE))
+    if view.uptake_percent is not None:
+        found.append(items.number(words.ADMINISTERED_UPTAKE, view.uptake_percent, words.PERCENT))
     shares = [one.share_of_lobes for one in structures if one.share_of_lobes is not None]
     if len(shares) == 2:
         asymmetry = 100 * abs(shares[0] - shares[1])

@@ -15,11 +15,16 @@ def measure_rows(measures: FrameMeasures, texts: Texts) -> list[Row]:
     ratio = texts.not_measured
     if measures.gland_to_background is not None:
         ratio = number(measures.gland_to_background, 1, texts)
-    return [
+    rows = [
         (texts.area, _area(measures.gland_area_cm2, measures.gland_pixels, 1, texts)),
         (texts.counts, number(measures.gland_counts, 0, texts)),
         (texts.ratio, ratio),
     ]
+    if measures.gland_volume_ml is not None:
+        rows.insert(1, (texts.volume, f"{number(measures.gland_volume_ml, 0, texts)} mL"))
+    if measures.uptake_percent is not None:
+        rows.append((texts.uptake, f"{number(measures.uptake_percent, 2, texts)} %"))
+    return rows
 
 
 def structure_rows(

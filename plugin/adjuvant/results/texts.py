@@ -22,6 +22,8 @@ class Texts:
     right: str
     left: str
     area: str
+    volume: str
+    uptake: str
     counts: str
     ratio: str
     sides: str
@@ -73,6 +75,8 @@ TEXTS: dict[Language, Texts] = {
         right="R",
         left="L",
         area="Gland area",
+        volume="Volume (estimate)",
+        uptake="Uptake",
         counts="Gland counts",
         ratio="Gland / background",
         sides="Right / left counts",
@@ -110,6 +114,8 @@ TEXTS: dict[Language, Texts] = {
         right="D",
         left="G",
         area="Surface de la glande",
+        volume="Volume (estimé)",
+        uptake="Fixation",
         counts="Coups dans la glande",
         ratio="Glande / bruit de fond",
         sides="Coups à droite / à gauche",
@@ -147,6 +153,8 @@ TEXTS: dict[Language, Texts] = {
         right="R",
         left="L",
         area="Fläche der Schilddrüse",
+        volume="Volumen (geschätzt)",
+        uptake="Uptake",
         counts="Impulse der Schilddrüse",
         ratio="Schilddrüse / Untergrund",
         sides="Impulse rechts / links",
@@ -184,6 +192,8 @@ TEXTS: dict[Language, Texts] = {
         right="R",
         left="L",
         area="Oppervlakte schildklier",
+        volume="Volume (schatting)",
+        uptake="Opname",
         counts="Tellen in schildklier",
         ratio="Schildklier / achtergrond",
         sides="Tellen rechts / links",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 from pydicom import Dataset
 
+from adjuvant.findings import Findings, FrameMeasures
 from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations import thyroid
 from adjuvant.results.remarks import REMARKS, translate
 from adjuvant.results.texts import Language
-from tests.builder import nm_dataset, thyroid_counts, to_bytes
+from adjuvant.scan import Frame, Scan
+from adjuvant.uptake import Calibration, with_uptake
+from tests.builder import code_item, nm_dataset, thyroid_counts, to_bytes
 from tests.networks import model
 
 LANGUAGES = [language for language in get_args(Language) if language != "en"]
@@ -70,7 +74,36 @@ def every_remark() -> Iterator[str]:
     yield from remarks_on(source(), INTERLOCKED)
 
 
-SAID = sorted(set(every_remark()))
+def every_remark_on_uptake() -> Iterator[str]:
+    """A calibrated camera, and what can be wrong or missing then."""
+    given = Dataset()
+    given.RadionuclideTotalDose = 80
+    given.RadiopharmaceuticalStartTime = "100000"
+    given.RadionuclideCodeSequence = [code_item("72454006", "SCT", "Technetium Tc^99m^")]
+    measured = FrameMeasures(1, "anterior", 2e5, 1000, 20.0, 1.2e5, 1.0, 120.0)
+    whole = Dataset()
+    whole.AcquisitionDate, whole.AcquisitionTime = "20260105", "103000"
+    whole.RadiopharmaceuticalInformationSequence = [given]
+
+    def said(scan: Scan, one: FrameMeasures = measured) -> tuple[str, ...]:
+        calibration = Calibration({"*": 70.0}, REFERENCE)
+        return with_uptake(Findings("thyroid", (), (one,), ()), scan, calibration).remarks
+
+    scan = Scan(whole, (Frame(1, np.ones((8, 8), np.float32), "anterior", 300.0),), (2, 2), False)
+    yield from said(scan)
+    yield from said(scan, replace(measured, gland_counts=1001.0))
+    yield from said(scan, replace(measured, background_counts_per_pixel=None))
+    yield from said(replace(scan, pinhole=True))
+    yield from said(replace(scan, header=Dataset()))
+    given.RadionuclideTotalDose = 8e7
+    yield from said(scan)
+    given.RadionuclideTotalDose = 80
+    del given.RadionuclideCodeSequence
+    yield from said(scan)
+
+
+REFERENCE = (0.2, 2.0)
+SAID = sorted({*every_remark(), *every_remark_on_uptake()})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

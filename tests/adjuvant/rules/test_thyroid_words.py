@@ -1,4 +1,4 @@
-"""Which images are planar thyroid scans, with the reason."""
+"""Which headers name the thyroid, with the reason."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
-from pydicom.data import get_testdata_file
-from pydicom.uid import (
-    CTImageStorage,
-    NuclearMedicineImageStorage,
-    PositronEmissionTomographyImageStorage,
-    SecondaryCaptureImageStorage,
-)
 
 from adjuvant.header import quiet
 from adjuvant.image import read_header
-from adjuvant.results.provenance import MANUFACTURER
-from adjuvant.rules import TEXTS, THYROID, Verdict, explain_thyroid
+from adjuvant.rules.thyroid import TEXTS, THYROID, explain_thyroid
+from adjuvant.rules.verdict import Verdict
+from tests.adjuvant.rules.rule_sets import header
 from tests.headers import STYLES, code_item, nm_dataset, thyroid_counts, to_bytes
 
 YES = [
@@ -70,16 +64,6 @@ PARATHYROID = [
     "Scintigrafia paratiroidea",
     "Epithelkörperchen",
 ]
-
-
-def header(**tags: object) -> Dataset:
-    """An NM image in whose header no organ is named, and then `tags`."""
-    ds = Dataset()
-    ds.SpecificCharacterSet = "ISO_IR 192"
-    ds.SOPClassUID, ds.Modality = NuclearMedicineImageStorage, "NM"
-    for keyword, value in tags.items():
-        setattr(ds, keyword, value)
-    return ds
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
@@ -172,34 +156,6 @@ def test_the_request_is_asked_too():
     request = Dataset()
     request.ScheduledProcedureStepDescription = "Schildklier"
     assert explain_thyroid(header(RequestAttributesSequence=[request])).applies
-
-
-@pytest.mark.parametrize(
-    ("tags", "reason"),
-    [
-        ({"SOPClassUID": CTImageStorage}, "SOPClassUID is CT Image Storage, not Nuclear"),
-        (
-            {"SOPClassUID": PositronEmissionTomographyImageStorage, "Modality": "PT"},
-            "SOPClassUID is Positron Emission Tomography Image Storage, not Nuclear",
-        ),
-        ({"SOPClassUID": SecondaryCaptureImageStorage}, "a picture, whose pixels need not be"),
-        ({"SOPClassUID": "1.2.3.4"}, "SOPClassUID is unknown, not Nuclear"),
-        ({"SOPClassUID": ""}, "SOPClassUID is missing, not Nuclear"),
-        ({"Modality": "PT"}, "Modality is 'PT', not 'NM'"),
-        ({"Modality": ""}, "Modality is missing or unknown, not 'NM'"),
-        ({"Manufacturer": MANUFACTURER}, "it is a result of Adjuvant itself"),
-    ],
-)
-def test_what_is_no_planar_image_is_told_why(tags: dict[str, str], reason: str):
-    verdict = explain_thyroid(header(StudyDescription="Thyroid", **tags))
-    assert not verdict.applies
-    assert reason in verdict.reason
-
-
-def test_a_real_whole_body_scan_under_secondary_capture_is_told_why():
-    with open(get_testdata_file("JPEG2000.dcm", download=False), "rb") as file:
-        verdict = explain_thyroid(read_header(file.read()))
-    assert verdict.reason.startswith("SOPClassUID is Secondary Capture")
 
 
 @settings(max_examples=200, deadline=None)

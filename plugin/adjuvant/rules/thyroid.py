@@ -1,4 +1,4 @@
-"""Is this image a planar thyroid scan? Yes or no, always with the reason.
+"""Does the header name the thyroid? Yes or no, always with the reason: the condition `Thyroid`.
 
 Only the header is asked. Whether the frames are static, and whether the pixels can be read, is
 for `image.read_scan` to say, with a refusal that the user sees. Reasons name the DICOM keyword and
@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom import Dataset
-from pydicom.uid import NuclearMedicineImageStorage, SecondaryCaptureImageStorage
 
-from adjuvant.header import UNREADABLE, fold, items, quiet, text, uid
-from adjuvant.results.provenance import is_own
+from adjuvant.header import fold, items, text
+from adjuvant.rules.verdict import Verdict
 
 # Words for the thyroid, as they are after `fold` (lower case, no accents), and where they are from.
 # They are kept short so that they survive a wrong character set: `Schilddr?se` still matches.
@@ -89,14 +88,6 @@ REQUEST_CODES = ("RequestedProcedureCodeSequence", "ScheduledProtocolCodeSequenc
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether an interpretation applies to an image, and the reason, in one sentence."""
-
-    applies: bool
-    reason: str
-
-
-@dataclass(frozen=True)
 class Mention:
     """Something in the header that may name an organ: a text, or a code with its meaning."""
 
@@ -106,13 +97,10 @@ class Mention:
 
 
 def explain_thyroid(header: Dataset) -> Verdict:
-    """Is this a planar nuclear medicine image of the thyroid?
+    """Is this a study of the thyroid, by the words and codes of its header?
 
-    Our own results, other modalities and classes, and parathyroid studies are not.
+    Parathyroid studies are none. What is no planar image at all is for `planar.py` to say.
     """
-    reason = _not_a_planar_image(header)
-    if reason:
-        return Verdict(False, reason)
     mentions = tuple(_mentions(header))
     for mention in mentions:
         if mention.code in PARATHYROID_CODES or PARATHYROID.search(mention.words):
@@ -122,32 +110,6 @@ def explain_thyroid(header: Dataset) -> Verdict:
         if found:
             return Verdict(True, found)
     return Verdict(False, "neither a description nor a code in the header names the thyroid")
-
-
-def _not_a_planar_image(header: Dataset) -> str | None:
-    """Why this cannot be a scan at all, or None."""
-    if _is_own(header):
-        return "it is a result of Adjuvant itself"
-    modality, sop_class = text(header, "Modality"), uid(header, "SOPClassUID")
-    if sop_class == SecondaryCaptureImageStorage and modality == "NM":
-        return "SOPClassUID is Secondary Capture: a picture, whose pixels need not be counts"
-    if sop_class != NuclearMedicineImageStorage:
-        # A UID without a name may be any text; only names of the standard are repeated.
-        name = "missing" if not sop_class else sop_class.name
-        known = name if name != sop_class else "unknown"
-        return f"SOPClassUID is {known}, not Nuclear Medicine Image Storage"
-    if modality != "NM":
-        known = repr(modality) if re.fullmatch("[A-Z]{2,8}", modality) else "missing or unknown"
-        return f"Modality is {known}, not 'NM'"
-    return None
-
-
-def _is_own(header: Dataset) -> bool:
-    try:
-        with quiet():
-            return is_own(header)
-    except UNREADABLE:
-        return False  # what we write can be read
 
 
 def _mentions(header: Dataset) -> Iterator[Mention]:

@@ -1,0 +1,65 @@
+"""Which version of a model reads scans, told from the record of changes: there is no other memory.
+
+orthanc.json names the version at the first start. From then on a person's activation or roll-back
+holds, also after a restart, until orthanc.json names another version than it did at that time.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Change = Literal["configured", "activated", "rolled-back", "refused", "shadow"]
+SWITCHES = ("configured", "activated", "rolled-back")
+CONFIGURATION = "configuration"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What holds for one model. `version` reads scans, `previous` did before, `shadow` runs
+    silently; `who` chose it `at` that time, when orthanc.json named `configured`."""
+
+    version: str
+    previous: str | None
+    shadow: str | None
+    configured: str
+    who: str
+    at: str
+
+
+def chosen(entries: Sequence[dict[str, Any]]) -> Choice | None:
+    """What the lines about one model, the oldest first, come to; None before the first choice."""
+    choice: Choice | None = None
+    for entry in entries:
+        if entry.get("change") in SWITCHES:
+            choice = _switched(choice, entry)
+        elif entry.get("change") == "shadow" and choice is not None:
+            choice = Choice(**{**vars(choice), "shadow": _version(entry.get("to"))})
+    return choice
+
+
+def _switched(before: Choice | None, entry: dict[str, Any]) -> Choice | None:
+    version = _version(entry.get("to"))
+    if version is None:  # a damaged line: what was chosen before holds
+        return before
+    shadow = before.shadow if before is not None else None
+    return Choice(
+        version=version,
+        previous=_version(entry.get("from")),
+        shadow=None if shadow == version else shadow,
+        configured=str(entry.get("configured")),
+        who=str(entry.get("who")),
+        at=str(entry.get("at")),
+    )
+
+
+def _version(side: Any) -> str | None:
+    version = side.get("version") if isinstance(side, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def wanted(choice: Choice | None, configured: str) -> str:
+    """The version that is to read scans: what orthanc.json newly names, else what was chosen."""
+    return configured if choice is None or choice.configured != configured else choice.version

@@ -1,0 +1,85 @@
+"""Cold nodules: what the second network marks within the gland that the first one found.
+
+Made to be very sensitive and not specific: the operating point (`output.threshold` of the model) is
+chosen so that detectable nodules are found, and false ones are for the reader to dismiss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import label
+
+from adjuvant.close_up import CloseUp, look_closer, on_source_matrix
+from adjuvant.errors import ModelFault
+from adjuvant.network import Network
+from adjuvant.preprocess import Image, Mask
+
+NODULE = "cold nodule"
+# A nodule is drawn at this part of its own highest probability, as its truth is at half of its
+# deficit: at a low operating point the outline of a certain nodule does not grow.
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One marked place: `mask` bool (rows, columns), `probability` the highest in it (0 to 1)."""
+
+    mask: Mask
+    probability: float
+
+
+def nodule_probability(counts: Image, gland: Mask, network: Network) -> Image:
+    """Counts and gland of one view, both (rows, columns) -> probability of a cold nodule, float32
+    on the same matrix, 0 outside of the gland.
+
+    Raises ModelFault where the model does not read close-ups or knows no cold nodules.
+    """
+    model = network.model
+    if not isinstance(model.preprocessing, CloseUp):
+        raise ModelFault(f"{model.name} {model.version} reads whole scans, not close-ups")
+    if NODULE not in model.output.labels:
+        known = ", ".join(model.output.labels)
+        raise ModelFault(f"{model.name} {model.version} has no label {NODULE!r}, only {known}")
+    shape = (counts.shape[0], counts.shape[1])
+    if not gland.any():
+        return np.zeros(shape, np.float32)
+    inputs, square = look_closer(counts, gland, model.preprocessing)
+    answer = network(inputs[None])[0, :, :, model.output.labels.index(NODULE)]
+    inside: Image = on_source_matrix(answer, square, shape) * gland
+    return inside
+
+
+def candidates(probability: Image, threshold: float, smallest: float) -> tuple[Candidate, ...]:
+    """The separate places that reach `threshold`, the most probable first.
+
+    `smallest` is in pixels of the probability's matrix; what is smaller is noise.
+    """
+    places, number = label(probability >= threshold)
+    found = []
+    for one in range(1, number + 1):
+        inside = places == one
+        highest = float(probability[inside].max())
+        mask = inside & (probability >= max(threshold, HALF * highest))
+        if np.count_nonzero(mask) >= max(smallest, 1):
+            found.append(Candidate(mask, highest))
+    return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+
+
+def find_nodules(counts: Image, gland: Mask, network: Network) -> tuple[Candidate, ...]:
+    """The cold nodules of one view at the model's operating point, the most probable first."""
+    output, plan = network.model.output, network.model.preprocessing
+    probability = nodule_probability(counts, gland, network)
+    if not gland.any() or not isinstance(plan, CloseUp):
+        return ()
+    return candidates(probability, output.threshold, smallest_nodule(gland, network))
+
+
+def smallest_nodule(gland: Mask, network: Network) -> float:
+    """The model's smallest island in pixels of the gland's matrix instead of the network's."""
+    plan = network.model.preprocessing
+    rows, columns = (np.flatnonzero(gland.any(axis=axis)) for axis in (1, 0))
+    longest = max(int(span[-1] - span[0]) + 1 for span in (rows, columns))
+    margin = plan.margin if isinstance(plan, CloseUp) else 1.0
+    return network.model.output.minimum_area_pixels * (longest * margin / plan.size) ** 2

@@ -1,0 +1,1 @@
+"""The routes below `/adjuvant`: each module defines some, `adjuvant.api` lists them all."""

@@ -1,0 +1,87 @@
+"""`routing`: what is sent where, and to have it tried again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adjuvant.rest.schema import Schema
+from adjuvant.rest.status import TEXT, TEXT_OR_NULL, TIME
+from adjuvant.rest.table import Asked, Problem, Route
+from adjuvant.routing.outbox import STATES
+
+if TYPE_CHECKING:
+    from adjuvant.api import Desk
+    from adjuvant.routing.routing import Routing
+
+NUMBER: Schema = {"type": "integer", "minimum": 0}
+
+
+def _exactly(title: str, properties: dict[str, Schema]) -> Schema:
+    names = list(properties)
+    return {
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "required": names,
+        "additionalProperties": False,
+    }
+
+
+SENDING = _exactly(
+    "Sending",
+    {
+        "instance": TEXT,
+        "kind": TEXT,
+        "state": {"enum": list(STATES)},
+        "attempts": NUMBER,
+        "reason": TEXT_OR_NULL,
+        "since": TIME,
+    },
+)
+DESTINATION = _exactly(
+    "Destination",
+    {
+        "name": TEXT,
+        "kind": {"enum": ["modality", "peer", "dicom-web"]},
+        "target": TEXT,
+        "state": {"enum": ["ok", "down", "unusable"]},
+        "reason": TEXT_OR_NULL,
+        **dict.fromkeys((*STATES, "uncommitted"), NUMBER),
+        "last_success": TIME,
+        "last_failure": {"type": ["object", "null"]},
+        "troubled": {"type": "array", "items": SENDING},
+    },
+)
+ROUTING = _exactly("Routing", {"destinations": {"type": "array", "items": DESTINATION}})
+RETRIED = _exactly("Retried", {"retried": NUMBER})
+
+
+def _routing(asked: Asked, desk: Desk) -> dict[str, Any]:
+    return {"destinations": _open(desk).status()}
+
+
+def _retry(asked: Asked, desk: Desk) -> dict[str, Any]:
+    name = asked.path["destination"]
+    retried = _open(desk).retry(name)
+    if retried is None:
+        raise Problem(404, "Not found", f"There is no route {name!r}")
+    return {"retried": retried}
+
+
+def _open(desk: Desk) -> Routing:
+    if desk.routing is None:
+        raise desk.closed()
+    return desk.routing
+
+
+ROUTES = (
+    Route("GET", "routing", _routing, "What is sent where, and what failed", ROUTING),
+    Route(
+        "POST",
+        "routing/{destination}/retry",
+        _retry,
+        "Try at once, and from the beginning, what failed on its way to a destination",
+        RETRIED,
+        problems={404: "There is no such route"},
+    ),
+)

@@ -1,0 +1,1 @@
+"""Results on their way out: to DICOM modalities, Orthanc's peers and DICOMweb servers."""

@@ -1,0 +1,217 @@
+"""A candidate reads what the active version has read and delivered, when nothing else is to be
+done. Nothing of it is stored, and nobody waits for it: only the comparison is kept.
+
+In a thread of its own: whatever the candidate does wrong is counted, and disturbs no job. It shares
+the process, though; what would end the process (a crash in TensorFlow) ends it here as well.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adjuvant.archive import Archive
+from adjuvant.comparison import compare
+from adjuvant.errors import explain
+from adjuvant.findings import Findings
+from adjuvant.health import utc
+from adjuvant.image import Limits
+from adjuvant.interpretations import Interpretation
+from adjuvant.model import Model
+from adjuvant.pipeline import analyse
+from adjuvant.registry import Registry
+from adjuvant.shadow_tally import Seen, Tally, TallyFile
+from adjuvant.trial import Load, try_out
+
+if TYPE_CHECKING:
+    from adjuvant.job import Task
+    from adjuvant.network import Network
+    from adjuvant.pipeline import Outcome
+
+WAITING = 100
+LARGEST = 64 << 20  # bytes of masks that wait
+LOOK_S = 0.2
+LOWEST_PRIORITY = 19
+COMPUTED = ("preprocess", "network", "interpret")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scan that the active version has read: what it found, and what that took."""
+
+    instance: str
+    interpretation: Interpretation
+    active_digest: str
+    findings: Findings
+    active_ms: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of its masks."""
+        return sum(segment.masks.nbytes for segment in self.findings.segments)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What it reads with. `busy` is true as long as anybody waits for a scan."""
+
+    archive: Archive
+    limits: Limits
+    busy: Callable[[], bool]
+
+
+class Shadow:
+    """`offer` and `report` may be called from any thread and never wait for the candidate."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        interpretations: tuple[Interpretation, ...],
+        load: Load,
+        folder: Path,
+    ) -> None:
+        self._registry = registry
+        self._interpretations = interpretations
+        self._load = load
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._cases: deque[Case] = deque()
+        self._skipped: dict[str, int] = {}
+        self._files: dict[str, TallyFile] = {}
+        self._network: tuple[str, Network] | None = None
+        self._broken: dict[str, str] = {}
+
+    def start(self, means: Means) -> None:
+        """Begin to wait for cases."""
+        threading.Thread(
+            target=self._run, args=(means,), name="adjuvant-shadow", daemon=True
+        ).start()
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._stop.set()
+
+    def offer(self, task: Task, outcome: Outcome) -> None:
+        """The active version has read a scan. Cheap where no candidate runs; never raises."""
+        found = [one for one in self._interpretations if one.name == task.interpretation]
+        choice = self._registry.choice(found[0].model) if found else None
+        if choice is None or choice.shadow is None:
+            return
+        ms = sum(outcome.steps_ms.get(step, 0.0) for step in COMPUTED)
+        case = Case(task.instance, found[0], task.model_digest, outcome.findings, ms)
+        with self._lock:
+            self._cases.append(case)
+            while len(self._cases) > WAITING or sum(one.size for one in self._cases) > LARGEST:
+                name = self._cases.popleft().interpretation.model
+                self._skipped[name] = self._skipped.get(name, 0) + 1
+
+    def report(self, name: str) -> dict[str, Any]:
+        """How the candidate of a model compares, and how those before it did."""
+        choice = self._registry.choice(name)
+        version = choice.shadow if choice else None
+        with self._lock:
+            tallies = list(self._file(name).tallies)
+            waiting = sum(one.interpretation.model == name for one in self._cases)
+            skipped = self._skipped.get(name, 0)
+            fault = self._broken.get(f"{name} {version}")
+        reports = [tally.report for tally in tallies[::-1]]
+        runs = version is not None and reports and reports[0]["candidate"] == version
+        current = reports[0] if runs else None
+        if current is not None:
+            current["skipped"] += skipped
+        return {
+            "name": name,
+            "shadow": version,
+            "state": "off" if version is None else "faulty" if fault else "running",
+            "fault": fault,
+            "waiting": waiting,
+            "comparison": current,
+            "earlier": reports[1:] if runs else reports,
+        }
+
+    def _run(self, means: Means) -> None:
+        """Until told to stop. Linux gives threads a priority of their own: ours is the lowest."""
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+        while not self._stop.wait(LOOK_S):
+            with self._lock:
+                case = None if not self._cases or means.busy() else self._cases.popleft()
+            if case is not None:
+                self._look_at(case, means)
+
+    def _look_at(self, case: Case, means: Means) -> None:
+        name = case.interpretation.model
+        choice = self._registry.choice(name)
+        if choice is None or choice.shadow is None:
+            return
+        try:
+            active = self._registry.versions.read(name, choice.version)
+            candidate = self._registry.versions.read(name, choice.shadow)
+            if active.digest != case.active_digest:  # read before the last switch
+                return
+            tally = self._current(name, active, candidate)
+        except Exception as fault:  # a thread of its own: nobody else would tell
+            self._blame(f"{name} {choice.shadow}", explain(fault))
+            return
+        try:
+            seen = self._compare(case, candidate, means)
+            tally = tally.add(seen)
+            self._blame(f"{name} {choice.shadow}", None)
+        except Exception as fault:
+            tally = replace(tally, failed=tally.failed + 1, last_fault=explain(fault))
+            self._blame(f"{name} {choice.shadow}", explain(fault))
+        self._keep(name, tally)
+
+    def _compare(self, case: Case, candidate: Model, means: Means) -> Seen:
+        network = self._candidate(case.interpretation, candidate)
+        data = means.archive.read(case.instance)
+        while means.busy() and not self._stop.is_set():
+            time.sleep(LOOK_S)
+        outcome = analyse(data, case.interpretation, network, means.limits)
+        ms = sum(outcome.steps_ms.get(step, 0.0) for step in COMPUTED)
+        found = compare(case.findings, outcome.findings)
+        return Seen(case.instance, utc(time.time()), found, case.active_ms, ms)
+
+    def _candidate(self, interpretation: Interpretation, candidate: Model) -> Network:
+        if self._network is None or self._network[0] != candidate.digest:
+            self._network = None  # the one before it may go first
+            folder = self._registry.versions.folder(candidate.name, candidate.version)
+            tried = try_out(folder, self._load, (interpretation,))
+            self._network = (candidate.digest, tried.network)
+        return self._network[1]
+
+    def _current(self, name: str, active: Model, candidate: Model) -> Tally:
+        with self._lock:
+            begin = Tally(
+                active.version,
+                active.digest,
+                candidate.version,
+                candidate.digest,
+                utc(time.time()),
+            )
+            tally = self._file(name).current(begin)
+            return replace(tally, skipped=tally.skipped + self._skipped.pop(name, 0))
+
+    def _keep(self, name: str, tally: Tally) -> None:
+        try:
+            with self._lock:
+                self._file(name).keep(tally)
+        except Exception as fault:
+            self._blame(f"{name} {tally.candidate}", explain(fault))
+
+    def _blame(self, which: str, fault: str | None) -> None:
+        with self._lock:
+            self._broken.pop(which, None)
+            if fault is not None:
+                self._broken[which] = fault
+
+    def _file(self, name: str) -> TallyFile:
+        if name not in self._files:
+            self._files[name] = TallyFile(self._folder / f"{name}.json")
+        return self._files[name]

@@ -1,0 +1,149 @@
+"""Uptake of the administered activity, where a department has calibrated its camera.
+
+    uptake = net counts of the gland / duration / sensitivity / activity at acquisition
+
+Net counts are those above the background around the gland. The sensitivity (cps/MBq) is measured
+by the department with its own neck phantom, for its own collimator and distance; the activity is
+the administered one of the header, decayed to the time of acquisition. Anterior views only: that is
+what a neck phantom stands for. Where any of this is missing, there is no figure, and a remark says
+what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pydicom import Dataset
+
+from adjuvant.findings import Findings, FrameMeasures
+from adjuvant.header import items, numbers, text
+from adjuvant.scan import Scan
+
+ANY_STATION = "*"
+# Half-lives in hours (Eckerman & Endo, MIRD 2008), by SNOMED CT and by SNOMED-RT code.
+HALF_LIVES_H = {
+    "72454006": 6.01,
+    "C-163A8": 6.01,
+    "21572004": 13.27,
+    "C-114A4": 13.27,
+    "1368003": 192.6,
+    "C-114B1": 192.6,
+}
+# RadionuclideTotalDose of an NM image is in MBq (PS3.3 C.8.4.10). No thyroid patient gets more:
+# such a number is in Bq, or wrong.
+MAXIMUM_MBQ = 20_000.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """`sensitivities` in cps/MBq by StationName, "*" for all others; `reference` in percent."""
+
+    sensitivities: Mapping[str, float] = field(default_factory=dict)
+    reference: tuple[float, float] | None = None
+
+    def sensitivity(self, header: Dataset) -> float | None:
+        """The one of the camera that the header names; None where none is known."""
+        station = text(header, "StationName")
+        return self.sensitivities.get(station, self.sensitivities.get(ANY_STATION))
+
+
+UNCALIBRATED = Calibration()
+
+
+class _Missing(Exception):
+    """What the header does not tell; the text goes on behind `uptake is not measured:`."""
+
+
+def with_uptake(findings: Findings, scan: Scan, calibration: Calibration) -> Findings:
+    """The same findings with the uptake of every anterior view that shows a gland.
+
+    A remark says why there is none where there should be, and names an uptake that lies outside of
+    the configured reference range.
+    """
+    sensitivity = calibration.sensitivity(scan.header)
+    if sensitivity is None:
+        return findings
+    measures, said = [], []
+    for frame, measured in zip(scan.frames, findings.measures, strict=True):
+        if frame.view != "anterior" or not measured.gland_pixels:
+            measures.append(measured)
+            continue
+        try:
+            percent = _percent(scan, measured, frame.duration_s, sensitivity)
+            measures.append(replace(measured, uptake_percent=percent))
+            said += _compared(frame.number, percent, calibration.reference)
+        except _Missing as missing:
+            measures.append(measured)
+            said.append(f"Frame {frame.number}: uptake is not measured: {missing}.")
+    remarks = (*findings.remarks, *said)
+    return replace(findings, measures=tuple(measures), remarks=remarks)
+
+
+def _percent(
+    scan: Scan, measured: FrameMeasures, duration_s: float | None, sensitivity: float
+) -> float:
+    if scan.pinhole:
+        raise _Missing("the collimator magnifies (pinhole or focused)")
+    if duration_s is None:
+        raise _Missing("the header has no ActualFrameDuration")
+    background = measured.background_counts_per_pixel
+    if background is None:
+        raise _Missing("there is no background around the gland")
+    net = measured.gland_counts - background * measured.gland_pixels
+    return 100 * max(net, 0.0) / duration_s / sensitivity / activity_mbq(scan.header)
+
+
+def _compared(frame: int, percent: float, reference: tuple[float, float] | None) -> list[str]:
+    if reference is None or reference[0] <= percent <= reference[1]:
+        return []
+    side = "below" if percent < reference[0] else "above"
+    span = f"{reference[0]:g} to {reference[1]:g} %"
+    return [f"Frame {frame}: uptake of {percent:.1f} % is {side} the reference range {span}."]
+
+
+def activity_mbq(header: Dataset) -> float:
+    """The administered activity, decayed to the acquisition, in MBq; raises where it is untold."""
+    for item in items(header, "RadiopharmaceuticalInformationSequence")[:1]:
+        doses = numbers(item, "RadionuclideTotalDose")
+        if not doses:
+            break
+        if not 0 < doses[0] <= MAXIMUM_MBQ:
+            raise _Missing(f"RadionuclideTotalDose {doses[0]:g} cannot be an activity in MBq")
+        half_life_h = _half_life_h(item)
+        return float(doses[0] * 0.5 ** (_waited_h(header, item) / half_life_h))
+    raise _Missing("the header has no RadionuclideTotalDose")
+
+
+def _half_life_h(item: Dataset) -> float:
+    for code in items(item, "RadionuclideCodeSequence")[:1]:
+        known = HALF_LIVES_H.get(text(code, "CodeValue"))
+        if known is not None:
+            return known
+    raise _Missing("RadionuclideCodeSequence names none of Tc-99m, I-123 and I-131")
+
+
+def _waited_h(header: Dataset, item: Dataset) -> float:
+    """Hours from RadiopharmaceuticalStartTime, which has no date, to the acquisition.
+
+    The day before is meant where the time of day is later than the acquisition's.
+    """
+    taken = _moment(text(header, "AcquisitionDate"), text(header, "AcquisitionTime"))
+    given = _moment(text(header, "AcquisitionDate"), text(item, "RadiopharmaceuticalStartTime"))
+    if taken is None:
+        raise _Missing("the header has no AcquisitionDate and AcquisitionTime")
+    if given is None:
+        raise _Missing("the header has no RadiopharmaceuticalStartTime")
+    if given > taken:
+        given -= timedelta(days=1)
+    return (taken - given).total_seconds() / 3600
+
+
+def _moment(date: str, time: str) -> datetime | None:
+    if len(date) < 8 or len(time) < 2:
+        return None
+    try:
+        return datetime.strptime(date[:8] + time[:6].ljust(6, "0"), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None

@@ -1,0 +1,216 @@
+"""Rules say when a scan is read: as it comes, or when its series or study is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjuvant import intake as module
+from adjuvant.archive import Archive, Connection
+from adjuvant.errors import Refusal
+from adjuvant.gathering import NotStable, gather
+from adjuvant.health import Health, Log
+from adjuvant.inbox import Inbox
+from adjuvant.intake import Intake
+from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.job import CATCH_UP, End, Filter, Job
+from adjuvant.ledger import Ledger
+from adjuvant.model import Model
+from adjuvant.reader import Reader
+from adjuvant.rulebook import Rulebook
+from adjuvant.surroundings import Surroundings
+from tests.adjuvant.rules.rule_sets import rule, rules
+from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
+from tests.builder import nm_dataset, thyroid_counts, to_bytes
+from tests.integration.tiny import contract
+
+READER = Reader(INTERPRETATIONS["thyroid"], Model.model_validate(contract()), Path("models"))
+THYROID = {"Thyroid": True}
+URGENT = {"Tag": "StudyDescription", "Matches": "urgent"}
+
+
+@dataclass
+class Department:
+    """An archive, its ledger, and rules."""
+
+    orthanc: SmallOrthanc
+    around: Surroundings
+    intake: Intake
+
+    def obey(self, *written: dict[str, Any]) -> None:
+        self.intake.rulebook = Rulebook(rules(*written))
+
+    def put(self, name: str, description: str = "Thyroid") -> None:
+        ds = nm_dataset(thyroid_counts(16, 16), StudyDescription=description)
+        self.orthanc.put(name, to_bytes(ds))
+
+    def send(self, name: str, description: str = "Thyroid") -> None:
+        self.put(name, description)
+        self.around.inbox.offer(name, None)
+
+    def collect(self, walk: bool = False) -> None:
+        self.intake.due = 0.0 if walk else float("inf")
+        self.intake.collect((READER,))
+
+    def jobs(self, state: str | None = None) -> list[tuple[str, str, int]]:
+        found, _ = self.around.ledger.jobs(Filter(state), 100, 0)
+        tasks = [job.task for job in reversed(found)]
+        return [(task.level, task.instance, task.priority) for task in tasks]
+
+    def claim(self) -> Job:
+        job = self.around.ledger.claim()
+        assert job is not None
+        return job
+
+    def gather(self, job: Job) -> End:
+        return gather(job, READER, self.intake.rulebook.active.rules, self.around)
+
+
+@pytest.fixture
+def department(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Department]:
+    monkeypatch.setattr(module, "AT_A_TIME_S", 60.0)  # however busy the machine is
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    with small_orthanc() as orthanc:
+        archive = Archive(Connection(orthanc.url, TOKEN), 1 << 20)
+        log = Log(print, print, print)
+        around = Surroundings(archive, ledger, Inbox(), Health("0.1.0"), log)
+        yield Department(orthanc, around, Intake(archive, ledger, around.inbox, 60.0))
+        archive.close()
+    ledger.close()
+
+
+def test_where_all_scans_are_alike_no_header_is_read(department: Department) -> None:
+    department.obey(rule(THYROID, Priority=7))
+    department.send("a")
+    department.collect()
+    assert department.jobs() == [("instance", "a", 7)]
+    assert department.orthanc.requests == []
+    department.put("b")
+    department.collect(walk=True)
+    assert department.jobs() == [("instance", "a", 7), ("instance", "b", 7 + CATCH_UP)]
+    assert not any("file" in request for request in department.orthanc.requests)
+
+
+def test_the_priority_is_that_of_the_rule_that_decides(department: Department) -> None:
+    department.obey(rule(URGENT, "urgent", Priority=50), rule(THYROID, "all"))
+    department.send("routine")
+    department.send("urgent", "urgent thyroid")
+    department.send("hip", "hip")  # its job says why it is not read
+    department.collect()
+    assert set(department.jobs()) == {
+        ("instance", "routine", 0),
+        ("instance", "urgent", 50),
+        ("instance", "hip", 0),
+    }
+    assert department.claim().task.instance == "urgent"
+
+
+@pytest.mark.parametrize(("level", "resource"), [("study", "study"), ("series", "s")])
+@pytest.mark.parametrize("walk", [False, True])
+def test_a_scan_waits_for_its_study_or_series(
+    department: Department, level: str, resource: str, walk: bool
+) -> None:
+    department.obey(rule(THYROID, Level=level, Priority=3))
+    for name in ("a", "b"):
+        department.put(name) if walk else department.send(name)
+    department.collect(walk)
+    assert department.jobs() == [(level, resource, 3 + CATCH_UP * walk)]
+    department.orthanc.unstable.add(resource)
+    job = department.claim()
+    with pytest.raises(NotStable, match=f"waits for its {level} to be complete"):
+        department.gather(job)
+    department.orthanc.unstable.clear()
+    if level == "study":
+        assert department.gather(job) == End("done", summary={"scans_queued": 2})
+        assert set(department.jobs("queued")) == {("instance", "a", 3), ("instance", "b", 3)}
+        assert department.gather(job) == End("done", summary={"scans_queued": 0})
+
+
+def test_what_comes_later_has_the_study_looked_at_again(department: Department) -> None:
+    department.obey(rule(THYROID, Level="study"))
+    department.send("a")
+    department.collect()
+    job = department.claim()
+    department.around.ledger.finish(job, department.gather(job))
+    department.send("b")
+    department.collect()
+    assert set(department.jobs("queued")) == {("instance", "a", 0), ("study", "study", 0)}
+    read = department.claim()  # the older job is first
+    again = department.claim()
+    assert {read.task.level, again.task.level} == {"instance", "study"}
+    study = again if again.task.level == "study" else read
+    assert department.gather(study).summary == {"scans_queued": 1}
+
+
+def test_a_scan_that_was_read_and_is_sent_again_does_not_wait(department: Department) -> None:
+    department.obey(rule(THYROID, Level="study"))
+    department.put("a")
+    department.around.ledger.add([READER.task("a")])
+    department.around.ledger.finish(department.claim(), End("refused", "x", "why"))
+    department.around.inbox.offer("a", None)
+    department.collect()
+    assert department.jobs() == [("instance", "a", 0)]
+    assert department.jobs("queued") == [("instance", "a", 0)]
+
+
+def test_the_walk_looks_at_nothing_twice(department: Department) -> None:
+    department.obey(rule(THYROID, Level="study"))
+    department.put("a")
+    department.collect(walk=True)
+    job = department.claim()
+    department.around.ledger.finish(job, department.gather(job))
+    department.around.ledger.finish(department.claim(), End("done"))
+    before = len(department.orthanc.requests)
+    department.collect(walk=True)
+    assert department.jobs("queued") == []
+    assert not any("file" in request for request in department.orthanc.requests[before:])
+
+
+def test_the_change_log_ends_the_waiting(department: Department) -> None:
+    department.obey(rule(THYROID, Level="study"))
+    department.send("a")
+    department.collect()
+    department.around.ledger.put_back(department.claim(), 3000, "waits")
+    assert department.around.ledger.claim() is None
+    department.orthanc.stable = ["study"]
+    department.collect(walk=True)
+    job = department.claim()
+    assert (job.task.instance, job.attempts) == ("study", 1)
+
+
+def test_a_study_that_was_deleted_is_refused(department: Department) -> None:
+    department.around.ledger.add([READER.task("gone", 0, "study")])
+    with pytest.raises(Refusal, match="the study was deleted"):
+        department.gather(department.claim())
+
+
+def test_a_study_obeys_the_rules_in_force_when_it_is_complete(department: Department) -> None:
+    department.obey(rule(THYROID, Level="study"))
+    department.send("a")
+    department.collect()
+    job = department.claim()
+    department.obey(rule(THYROID, Level="series"))
+    assert department.gather(job).summary == {"scans_queued": 0}
+    assert department.jobs("queued") == [("series", "s", 0)]
+    department.obey(rule(THYROID, Priority=9))
+    assert department.gather(job).summary == {"scans_queued": 1}
+    assert ("instance", "a", 9) in department.jobs("queued")
+
+
+def test_headers_are_read_a_little_at_a_time(
+    department: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_A_TIME_S", 0.0)
+    department.obey(rule(URGENT, "urgent", Priority=50), rule(THYROID, "all"))
+    for name in ("a", "b"):
+        department.send(name)
+    department.collect()
+    assert (department.jobs(), len(department.around.inbox)) == ([], 2)
+    monkeypatch.setattr(module, "AT_A_TIME_S", 60.0)
+    department.collect()
+    assert len(department.jobs()) == 2
+    assert len(department.around.inbox) == 0

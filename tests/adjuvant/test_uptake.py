@@ -1,0 +1,131 @@
+"""Uptake is a figure where camera, activity and time are known; else a remark says what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from adjuvant.findings import Findings, FrameMeasures
+from adjuvant.scan import Frame, Scan
+from adjuvant.uptake import Calibration, activity_mbq, with_uptake
+
+CAMERA = Calibration({"CAMERA1": 80.0, "*": 40.0})
+# 121,000 counts in 1,000 pixels over 1 a pixel, in 300 s: 400 cps net.
+MEASURED = FrameMeasures(1, "anterior", 200_000.0, 1000, 20.0, 121_000.0, 1.0, 121.0)
+
+
+def code_item(value: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", "isotope"
+    return item
+
+
+def header() -> Dataset:
+    """80 MBq of Tc-99m at 10:00, imaged one half-life later: 40 MBq."""
+    dataset, given = Dataset(), Dataset()
+    dataset.StationName = "CAMERA1"
+    dataset.AcquisitionDate, dataset.AcquisitionTime = "20260105", "160036.5"
+    given.RadionuclideTotalDose = 80
+    given.RadiopharmaceuticalStartTime = "1000"
+    given.RadionuclideCodeSequence = [code_item("72454006")]
+    dataset.RadiopharmaceuticalInformationSequence = [given]
+    return dataset
+
+
+def scan(dataset: Dataset, view: str | None = "anterior", seconds: float | None = 300.0) -> Scan:
+    frame = Frame(1, np.ones((8, 8), np.float32), view, seconds)
+    return Scan(dataset, (frame,), (2.0, 2.0), False)
+
+
+def findings(measured: FrameMeasures = MEASURED) -> Findings:
+    return Findings("thyroid", (), (measured,), ())
+
+
+def test_uptake_is_net_count_rate_over_sensitivity_and_decayed_activity() -> None:
+    assert activity_mbq(header()) == pytest.approx(40, rel=1e-4)
+    (measured,) = with_uptake(findings(), scan(header()), CAMERA).measures
+    # 400 cps / (80 cps/MBq) = 5 MBq of 40.
+    assert measured.uptake_percent == pytest.approx(12.5, rel=1e-3)
+    dataset = header()
+    dataset.StationName = "ANOTHER"
+    (measured,) = with_uptake(findings(), scan(dataset), CAMERA).measures
+    assert measured.uptake_percent == pytest.approx(25, rel=1e-3)
+
+
+def test_without_calibration_nothing_is_said() -> None:
+    assert with_uptake(findings(), scan(header()), Calibration({"OTHER": 50.0})) == findings()
+
+
+def test_the_injection_may_have_been_on_the_day_before() -> None:
+    dataset = header()
+    dataset.AcquisitionTime = "020000"
+    dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartTime = "195924"
+    assert activity_mbq(dataset) == pytest.approx(40, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ((0.2, 2.0), "Frame 1: uptake of 12.5 % is above the reference range 0.2 to 2 %."),
+        ((20.0, 30.0), "Frame 1: uptake of 12.5 % is below the reference range 20 to 30 %."),
+        ((5.0, 15.0), None),
+        (None, None),
+    ],
+)
+def test_the_reference_range_is_the_departments(
+    reference: tuple[float, float] | None, said: str | None
+) -> None:
+    found = with_uptake(findings(), scan(header()), replace(CAMERA, reference=reference))
+    assert found.remarks == (() if said is None else (said,))
+
+
+def lacking(keyword: str) -> Dataset:
+    dataset = header()
+    holder = dataset if keyword in dataset else dataset.RadiopharmaceuticalInformationSequence[0]
+    delattr(holder, keyword)
+    return dataset
+
+
+def in_becquerel() -> Dataset:
+    dataset = header()
+    dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = 8e7
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("dataset", "missing"),
+    [
+        (lambda: lacking("RadiopharmaceuticalInformationSequence"), "RadionuclideTotalDose"),
+        (lambda: lacking("RadionuclideTotalDose"), "RadionuclideTotalDose"),
+        (lambda: lacking("RadiopharmaceuticalStartTime"), "RadiopharmaceuticalStartTime"),
+        (lambda: lacking("RadionuclideCodeSequence"), "RadionuclideCodeSequence"),
+        (lambda: lacking("AcquisitionTime"), "AcquisitionTime"),
+        (in_becquerel, "8e+07 cannot be an activity in MBq"),
+    ],
+)
+def test_what_is_missing_is_named(dataset: Callable[[], Dataset], missing: str) -> None:
+    found = with_uptake(findings(), scan(dataset()), CAMERA)
+    assert found.measures[0].uptake_percent is None
+    assert len(found.remarks) == 1
+    assert found.remarks[0].startswith("Frame 1: uptake is not measured: ")
+    assert missing in found.remarks[0]
+
+
+def test_a_pinhole_a_missing_duration_and_a_missing_background_are_named() -> None:
+    pinhole = replace(scan(header()), pinhole=True)
+    assert "collimator magnifies" in with_uptake(findings(), pinhole, CAMERA).remarks[0]
+    endless = scan(header(), seconds=None)
+    assert "ActualFrameDuration" in with_uptake(findings(), endless, CAMERA).remarks[0]
+    crowded = findings(replace(MEASURED, background_counts_per_pixel=None))
+    assert "no background" in with_uptake(crowded, scan(header()), CAMERA).remarks[0]
+
+
+def test_only_anterior_views_with_a_gland_are_measured() -> None:
+    oblique = scan(header(), view="left anterior oblique")
+    assert with_uptake(findings(), oblique, CAMERA) == findings()
+    empty = findings(replace(MEASURED, gland_pixels=0, gland_counts=0.0))
+    assert with_uptake(empty, scan(header()), CAMERA) == empty

@@ -1,0 +1,224 @@
+"""Outlines that cannot be right are named and counted, and the rest becomes cases."""
+
+from __future__ import annotations
+
+import json
+import plistlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.builder import to_bytes
+from tests.training.department import Visit, counts, points, scan, write_csv, write_scan
+from tests.training.small_cases import QUIET
+from training.collect.collection import collect
+from training.collect.objects import Chooser
+from training.collect.source import Folder
+from training.dataset import DatasetError, read_case, read_index
+from training.datasets.importing import Report, Request, import_outlines
+from training.datasets.matching import stem_of
+from training.pseudonyms import Pseudonyms
+from training.rois.drawing import Outline
+from training.rois.labels import Names
+from training.rois.rasterise import rasterise_outline
+
+PSEUDONYMS = Pseudonyms(bytes(range(32)))
+VISIT = Visit(2, 1)
+
+
+def gland(visit: Visit = VISIT) -> np.ndarray:
+    return rasterise_outline(Outline((np.array(points(visit)),)), (48, 48))
+
+
+@pytest.fixture
+def department(tmp_path: Path) -> Path:
+    """One scan in a collection."""
+    write_scan(VISIT, tmp_path / "scans")
+    fill(tmp_path)
+    return tmp_path
+
+
+def fill(folder: Path) -> None:
+    collect(Folder(folder / "scans"), Chooser(PSEUDONYMS), folder / "collection", QUIET)
+
+
+def run(folder: Path, *, key: bool = True, names: Names | None = None) -> Report:
+    request = Request(
+        folder / "collection",
+        (folder / "rois",) if (folder / "rois").exists() else (),
+        PSEUDONYMS if key else None,
+        names or Names(),
+    )
+    return import_outlines(request, folder / "data", QUIET)
+
+
+def write_xml(folder: Path, outline: list[tuple[float, float]], **image: int) -> None:
+    roi = {"Name": "gland", "Type": 11, "Point_px": [f"({x}, {y})" for x, y in outline]}
+    about = {"ImageIndex": 0, "ImageTotalNum": 1, "ROIs": [roi], **image}
+    folder.mkdir(exist_ok=True)
+    (folder / f"{VISIT.stem}.xml").write_bytes(plistlib.dumps({"Images": [about]}))
+
+
+def broken_file(folder: Path) -> None:
+    write_csv(VISIT, folder / "rois").write_bytes(b"ImageNo;;;")
+
+
+def roi_without_its_image(folder: Path) -> None:
+    write_csv(Visit(3, 0), folder / "rois")
+
+
+def nameless_roi_like_no_scan(folder: Path) -> None:
+    write_csv(Visit(3, 0), folder / "rois", uids=False)
+
+
+def two_that_disagree(folder: Path) -> None:
+    write_csv(VISIT, folder / "rois")
+    write_xml(folder / "rois", [(x + 4, y) for x, y in points(VISIT)])
+
+
+def other_matrix(folder: Path) -> None:
+    write_xml(
+        folder / "rois", [(2 * x, 2 * y) for x, y in points(VISIT)], ImageHeight=96, ImageWidth=96
+    )
+
+
+def flipped(folder: Path) -> None:
+    (folder / "rois").mkdir()
+    picture = Image.fromarray((gland()[::-1] * 255).astype(np.uint8))
+    picture.save(folder / "rois" / f"{VISIT.stem}.png")
+
+
+def mask_of_another_size(folder: Path) -> None:
+    (folder / "rois").mkdir()
+    Image.fromarray(np.eye(64, dtype=np.uint8)).save(folder / "rois" / f"{VISIT.stem}.png")
+
+
+def other_structure(folder: Path) -> None:
+    write_csv(VISIT, folder / "rois", name="Parotis")
+
+
+def another_image_of_the_series(folder: Path) -> None:
+    path = write_csv(VISIT, folder / "rois", uids=False)
+    path.write_text(path.read_text("utf-8").replace("\n0,0,", "\n3,0,"), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "kind", "said"),
+    [
+        (broken_file, "unreadable files of outlines", "no column"),
+        (roi_without_its_image, "outlines without their image", "not in the collection"),
+        (nameless_roi_like_no_scan, "outlines without their image", "no scan is called like it"),
+        (two_that_disagree, "outlines that do not fit", r"disagree \(Dice 0\."),
+        (other_matrix, "outlines that do not fit", "drawn on a matrix of 96 x 96"),
+        (flipped, "outlines that do not fit", "flipped upside down"),
+        (mask_of_another_size, "outlines that do not fit", "64 x 64 does not fit"),
+        (other_structure, "outlines of other things", "no gland or nodule"),
+        (another_image_of_the_series, "outlines that do not fit", "drawn on image 4 of a series"),
+    ],
+)
+def test_what_cannot_be_used_is_counted_and_named(
+    department: Path, prepare: Callable[[Path], None], kind: str, said: str
+) -> None:
+    import re
+
+    prepare(department)
+    report = run(department)
+    assert report.counts["cases"] == 0
+    assert report.counts[kind] == 1
+    (problem,) = report.problems
+    assert re.search(said, problem)
+    assert not (department / "data" / "index.csv").exists()
+
+
+def test_a_scan_without_an_outline_is_counted(department: Path) -> None:
+    write_scan(Visit(4, 0), department / "scans")
+    fill(department)
+    write_csv(VISIT, department / "rois")
+    report = run(department)
+    assert report.counts == {"cases": 1, "scans without an outline": 1}
+
+
+def test_a_picture_named_after_the_scan_is_its_mask(department: Path) -> None:
+    (department / "rois").mkdir()
+    picture = Image.fromarray((gland() * 255).astype(np.uint8))
+    picture.save(department / "rois" / f"{VISIT.stem}.png")
+    (entry,) = run(department).entries
+    np.testing.assert_array_equal(read_case(department / "data", entry).gland, gland())
+
+
+def test_without_the_key_only_pseudonymous_names_are_known(department: Path) -> None:
+    write_csv(VISIT, department / "rois")
+    report = run(department, key=False)
+    assert "not in the collection (the key may be missing)" in report.problems[0]
+    picture = Image.fromarray((gland() * 255).astype(np.uint8))
+    picture.save(department / "rois" / f"{PSEUDONYMS.uid(VISIT.uid)}.png")
+    assert run(department, key=False).counts["cases"] == 1
+
+
+def test_a_corrected_outline_replaces_the_case(department: Path) -> None:
+    path = write_csv(VISIT, department / "rois")
+    run(department)
+    path.unlink()
+    write_xml(department / "rois", [(x, y + 1) for x, y in points(VISIT)])
+    (entry,) = run(department).entries
+    assert len(read_index(department / "data")) == 1
+    moved = rasterise_outline(
+        Outline((np.array([(x, y + 1) for x, y in points(VISIT)]),)), (48, 48)
+    )
+    np.testing.assert_array_equal(read_case(department / "data", entry).gland, moved)
+
+
+def test_frames_are_told_apart_and_must_be_told(department: Path) -> None:
+    visit = Visit(5, 0)
+    path = department / "scans" / "two.dcm"
+    path.write_bytes(to_bytes(scan(visit, frames=2)))
+    fill(department)
+    csv = write_csv(visit, department / "rois")
+    csv.write_text(csv.read_text("utf-8").replace("\n0,0,", "\n1,0,"), "utf-8")
+    (entry,) = run(department).entries
+    assert entry.case_id.endswith("-f2")
+    assert entry.properties["view"] == "LAO"
+    csv.write_text(csv.read_text("utf-8").replace("\n1,0,", "\n7,0,"), "utf-8")
+    assert "drawn on frame 8, which the scan does not have" in run(department).problems[0]
+    csv.unlink()
+    roi = {"Name": "gland", "Type": 11, "SOPInstanceUID": visit.uid}
+    roi["Point_px"] = [list(one) for one in points(visit)]  # type: ignore[assignment]
+    (department / "rois" / "x.json").write_text(json.dumps({"Images": [{"ROIs": [roi]}]}))
+    assert "does not say on which of 2 frames" in run(department).problems[0]
+
+
+def test_nodules_are_measured_one_by_one(department: Path) -> None:
+    labels = gland().astype(np.uint8)
+    labels[14:17, 12:15] = labels[20:22, 18:20] = 2
+    (department / "rois").mkdir()
+    Image.fromarray(labels).save(department / "rois" / f"{VISIT.stem}.png")
+    (entry,) = run(department).entries
+    case = read_case(department / "data", entry)
+    assert entry.properties["nodules"] == 2
+    assert sorted(int(nodule.mask.sum()) for nodule in case.nodules) == [4, 9]
+    # 9 pixels of 1.2 mm: a disc of the same area is 2 * sqrt(12.96 / pi) = 4.06 mm wide.
+    assert max(nodule.size_mm for nodule in case.nodules) == pytest.approx(4.062, abs=1e-3)
+    np.testing.assert_array_equal(case.gland, gland())
+    np.testing.assert_array_equal(case.counts, counts(VISIT))
+
+
+def test_a_folder_that_is_no_collection_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="holds no collected scan"):
+        import_outlines(Request(tmp_path), tmp_path / "data", QUIET)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a.seg.nrrd", "a"),
+        ("a.nii.gz", "a"),
+        ("2.25.17.png", "2.25.17"),
+        ("2.25.17", "2.25.17"),
+        (".csv", ".csv"),
+    ],
+)
+def test_a_stem_is_a_name_without_the_endings_of_formats(name: str, stem: str) -> None:
+    assert stem_of(name) == stem

@@ -1,0 +1,94 @@
+"""Cold nodules are marked where they take counts away, and only what physics can show counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.phantom.anatomy import Solid
+from training.phantom.case import PART_LABELS, Nodule
+from training.phantom.nodules import cold_nodules
+from training.phantom.simulator import simulate_case
+from training.phantom.truth import Projections
+
+SIDE = 64
+SOLID = Solid("left", (0.0, 0.0, 20.0), (8.0, 10.0, 8.0))
+CASES = [simulate_case(9, number) for number in range(30)]
+
+
+def disc(radius: float, column: float = 32.0) -> np.ndarray:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return (np.hypot(y - 32, x - column) < radius).astype(np.float32)
+
+
+def nodule(deficit: np.ndarray, counts: float = 100.0, matrix: int = SIDE) -> Nodule:
+    """The truth of one nodule in a gland of radius 20 with value 1 over a background of 0.1."""
+    gland = disc(20)
+    seen = Projections(
+        parts=np.stack([gland]),
+        parenchyma=gland - deficit,
+        hot=np.zeros_like(gland),
+        background=np.full_like(gland, 0.1),
+        deficits=np.stack([deficit]),
+        counts=counts,
+    )
+    outline = np.kron(gland, np.ones((matrix // SIDE,) * 2)) > 0.5
+    return cold_nodules([SOLID], seen.deficits, seen, outline)[0]
+
+
+def test_contrast_and_noise_are_those_of_the_nodules_own_area() -> None:
+    found = nodule(0.55 * disc(5))
+    np.testing.assert_array_equal(found.mask, disc(5) > 0)
+    assert found.contrast == pytest.approx(0.55 / 1.1, rel=1e-5)
+    pixels = disc(5).sum()
+    assert found.snr == pytest.approx(0.55 * pixels * 100 / np.sqrt(1.1 * pixels * 100), rel=1e-4)
+    assert found.size_mm == 18
+    assert found.detectable
+
+
+def test_a_finer_matrix_shows_the_same_nodule() -> None:
+    coarse, fine = nodule(0.55 * disc(5)), nodule(0.55 * disc(5), matrix=2 * SIDE)
+    assert fine.mask.shape == (128, 128)
+    assert fine.mask.sum() == pytest.approx(4 * coarse.mask.sum(), rel=0.15)
+    assert fine.snr == pytest.approx(coarse.snr, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("deficit", "counts"),
+    [
+        (0.1 * disc(5), 100.0),  # too weak beside the unevenness of tissue
+        (0.55 * disc(2), 0.5),  # lost in noise
+        (0.55 * disc(5, column=54), 100.0),  # beyond the gland's outline
+        (0.0 * disc(5), 100.0),  # behind what takes nothing
+    ],
+)
+def test_what_cannot_be_seen_is_not_detectable(deficit: np.ndarray, counts: float) -> None:
+    assert not nodule(deficit, counts).detectable
+
+
+def test_simulated_nodules_are_darker_than_the_gland_around_them() -> None:
+    shown = [
+        (case, one) for case in CASES for one in case.nodules if one.detectable and one.snr > 20
+    ]
+    assert len(shown) >= 4
+    for case, one in shown:
+        others = np.any([other.mask for other in case.nodules], axis=0)
+        assert case.counts[one.mask].mean() < case.counts[case.gland & ~others].mean()
+
+
+def test_every_cold_nodule_of_the_patient_has_its_truth() -> None:
+    for case in CASES:
+        assert len(case.nodules) == case.properties["cold_nodules"]
+        assert all(one.mask.shape == case.counts.shape for one in case.nodules)
+
+
+def test_right_is_on_the_left_of_an_anterior_view() -> None:
+    seen = 0
+    for case in CASES:
+        assert case.parts is not None
+        np.testing.assert_array_equal(case.parts > 0, case.gland)
+        right, left = (case.parts == PART_LABELS[name] for name in ("right", "left"))
+        if case.properties["view"] == "anterior" and right.any() and left.any():
+            assert np.nonzero(right)[1].mean() < np.nonzero(left)[1].mean()
+            seen += 1
+    assert seen >= 10

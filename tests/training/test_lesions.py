@@ -1,0 +1,223 @@
+"""Nodules are counted one by one: found, missed, falsely marked, and drawn how well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ellipses import QUIET, RECIPE, SIDE, ellipse_case, finished_run
+
+from adjuvant.close_up import CloseUp
+from adjuvant.errors import ModelFault
+from adjuvant.model import Model, read_model
+from adjuvant.network import Network
+from adjuvant.nodules import candidates, find_nodules, nodule_probability
+from training.dataset import write_case, write_index
+from training.errors import ReleaseError, SeenError
+from training.lesion_report import lesion_markdown
+from training.lesions import Reading, choose_threshold, read_cases, score, summarise
+from training.loading import load_data
+from training.phantom.case import Case, Nodule
+from training.recipe import Recipe
+from training.release import Request, release
+from training.release_nodules import Scans, release_nodules
+from training.seen import Seen
+from training.train import train
+
+MATRIX = 128
+
+
+def model(name: str, labels: list[str], preprocessing: dict[str, float]) -> Model:
+    return Model.model_validate(
+        {
+            "name": name,
+            "version": "0.1.0",
+            "weights": {"file": "none.keras", "sha256": "0" * 64},
+            "preprocessing": preprocessing,
+            "output": {"labels": labels, "threshold": 0.5, "minimum_area_pixels": 4},
+            "training": {
+                "data": "simulated",
+                "images": 1,
+                "patients": 1,
+                "seeds": [7],
+                "recipe": "none",
+                "commit": "none",
+                "date": "2026-11-21",
+            },
+            "figures": {},
+        }
+    )
+
+
+# The first marks what is bright; the second what is dark within the outline.
+GLAND = Network(
+    model("thyroid", ["thyroid"], {"size": 128}),
+    "CPU",
+    lambda inputs: (inputs[..., :1] > 0.6).astype(np.float32),
+)
+NODULES = Network(
+    model("cold-nodules", ["cold nodule"], {"margin": 1.25, "size": 64}),
+    "CPU",
+    lambda inputs: np.clip((1 - inputs[..., :1]) * (inputs[..., 1:] > 0.99), 0, 1),
+)
+
+
+def disc(row: float, column: float, radius: float) -> np.ndarray:
+    y, x = np.mgrid[:MATRIX, :MATRIX]
+    return np.hypot(y - row, x - column) < radius
+
+
+def case(*nodules: tuple[int, int, bool], number: int = 0) -> Case:
+    """A round bright gland with cold discs of radius 8 at (row, column), detectable or not."""
+    gland = disc(64, 64, 40)
+    counts = np.where(gland, 400, 4)
+    truth = []
+    for row, column, detectable in nodules:
+        mask = disc(row, column, 8)
+        truth.append(Nodule(mask, 16.0, 0.9, 30.0, detectable))
+        counts[mask] = 10 if detectable else counts[mask]
+    properties = ellipse_case(number).properties
+    return Case(
+        f"case{number}", f"p{number}", counts.astype(np.uint16), gland, properties, tuple(truth)
+    )
+
+
+def read(*cases: Case) -> list[Reading]:
+    return read_cases(cases, (GLAND, NODULES), ())
+
+
+def test_the_plugin_marks_each_nodule_where_it_is() -> None:
+    scan = case((52, 52, True), (80, 76, True))
+    found = find_nodules(scan.counts.astype(np.float32), scan.gland, NODULES)
+    assert len(found) == 2
+    for one in found:
+        assert one.mask.dtype == bool
+        shared = max(
+            2 * (one.mask & nodule.mask).sum() / (one.mask.sum() + nodule.mask.sum())
+            for nodule in scan.nodules
+        )
+        assert shared > 0.85
+        assert one.probability > 0.7
+
+
+def test_where_there_is_no_gland_there_is_no_nodule() -> None:
+    nothing = np.zeros((MATRIX, MATRIX), bool)
+    assert find_nodules(np.ones((MATRIX, MATRIX), np.float32), nothing, NODULES) == ()
+
+
+def test_a_model_that_cannot_read_close_ups_is_named() -> None:
+    scan = case()
+    with pytest.raises(ModelFault, match=r"thyroid 0\.1\.0 reads whole scans, not close-ups"):
+        nodule_probability(scan.counts.astype(np.float32), scan.gland, GLAND)
+    with pytest.raises(ModelFault, match=r"cold-nodules 0\.1\.0 reads close-ups of a gland"):
+        _ = NODULES.model.whole_image
+
+
+def test_a_certain_nodule_does_not_grow_at_a_low_operating_point() -> None:
+    probability = np.zeros((32, 32), np.float32)
+    probability[8:24, 8:24] = 0.3
+    probability[12:20, 12:20] = 0.9
+    (sure,) = candidates(probability, 0.1, 4)
+    assert sure.mask.sum() == 64
+    assert candidates(probability, 0.95, 4) == ()
+    assert candidates(probability[8:12], 0.1, 200) == ()
+
+
+def test_found_missed_and_false_are_told_apart() -> None:
+    scan = case((52, 52, True))
+    (reading,) = read(scan)
+    measured = score(reading, 0.5)
+    assert measured.nodules[0].dice is not None
+    assert measured.nodules[0].dice > 0.85
+    assert measured.false_positives == 0
+    # The same mark where the truth has nothing.
+    elsewhere = replace(scan, nodules=case((80, 76, True)).nodules)
+    wrong = score(replace(reading, case=elsewhere), 0.5)
+    assert wrong.nodules[0].dice is None
+    assert wrong.false_positives == 1
+    # A mark on what the physics cannot show is neither.
+    hidden = replace(scan, nodules=(replace(scan.nodules[0], detectable=False),))
+    neither = score(replace(reading, case=hidden), 0.5)
+    assert neither.false_positives == 0
+
+
+def test_the_threshold_is_the_highest_that_finds_enough() -> None:
+    readings = read(*(case((52, 52, True), number=number) for number in range(3)))
+    faint = [replace(one, probability=one.probability * 0.45) for one in readings]
+    assert choose_threshold(readings) > choose_threshold(faint)
+    assert choose_threshold(faint) == 0.3
+    with pytest.raises(ValueError, match="no scan has a detectable nodule"):
+        choose_threshold(read(case()))
+
+
+def test_all_figures_are_counted() -> None:
+    scans = [case((52, 52, True), number=0), case((80, 76, False), number=1), case(number=2)]
+    measured = summarise(read(*scans), 0.5)
+    assert (measured.scans, measured.patients) == (3, 3)
+    assert measured.sensitivity is not None
+    assert (measured.sensitivity.part, measured.sensitivity.whole) == (1, 1)
+    assert list(measured.sensitivity_by_size) == ["10 to 20 mm"]
+    assert measured.silent is not None
+    assert (measured.silent.part, measured.silent.whole) == (1, 1)
+    text = lesion_markdown(measured, "Of nobody.")
+    assert "| detectable nodules from 10 mm: found | 1 (100.0 %)" in text
+    with pytest.raises(ValueError, match="nothing to measure"):
+        summarise([], 0.5)
+
+
+def test_no_scan_of_a_training_patient_is_read() -> None:
+    with pytest.raises(SeenError):
+        read_cases([case()], (GLAND, NODULES), (Seen((), frozenset({"p0"})),))
+
+
+def tiny(number: int) -> Case:
+    """An ellipse with a dark corner in it that is its nodule."""
+    one = ellipse_case(number)
+    rows, columns = (np.flatnonzero(one.gland.any(axis=axis)) for axis in (1, 0))
+    mask = np.zeros_like(one.gland)
+    mask[rows[0] : rows[rows.size // 2], columns[0] : columns[columns.size // 2]] = True
+    mask &= one.gland
+    counts = np.where(mask, 3, one.counts).astype(np.uint16)
+    return replace(one, counts=counts, nodules=(Nodule(mask, 12.0, 0.9, 20.0, True),))
+
+
+def stored(folder: Path, numbers: range) -> Path:
+    folder.mkdir()
+    write_index(folder, [write_case(folder, tiny(number)) for number in numbers])
+    return folder
+
+
+def test_from_scans_to_a_released_version(tmp_path: Path) -> None:
+    content = RECIPE.model_dump() | {
+        "model": "cold-nodules",
+        "labels": ("cold nodule",),
+        "split": 0.5,
+        "preprocessing": {"margin": 1.25, "size": SIDE},
+        "augmentation": {"probability": 0.5, "outline": 0.03},
+        "stages": RECIPE.model_dump()["stages"][1:],
+    }
+    recipe = Recipe.model_validate(content)
+    data = load_data(stored(tmp_path / "data", range(32)), recipe, QUIET)
+    assert isinstance(recipe.preprocessing, CloseUp)
+    assert data.training.masks[0].shape == (*data.training.counts[0].shape, 3)
+    train(recipe, data, tmp_path / "run", QUIET)
+    run = finished_run(tmp_path / "gland-run")
+    gland = tmp_path / "models" / "thyroid" / "0.0.1"
+    release(Request(run, gland, "0.0.1"), [tiny(n) for n in range(100, 106)], lambda *_: None)
+    request = Request(tmp_path / "run", tmp_path / "models" / "cold-nodules" / "0.0.1", "0.0.1")
+    with pytest.raises(ReleaseError, match="release it with a gland model"):
+        release(request, [], lambda *_: None)
+    scans = Scans([tiny(n) for n in range(200, 208)], [tiny(n) for n in range(300, 308)])
+    measured = release_nodules(request, gland, scans)
+    released = read_model(request.folder)
+    assert released.output.threshold == measured.threshold
+    assert released.figures["sensitivity_10_mm_on_validation"] <= 1
+    card = (request.folder / "card.md").read_text("utf-8")
+    assert "Marks cold nodules" in card
+    assert "false marks in a scan" in card
+    again = replace(request, folder=tmp_path / "0.0.2", version="0.0.2")
+    shared = Scans([tiny(200)], [tiny(200)])
+    with pytest.raises(SeenError):
+        release_nodules(again, gland, shared)

@@ -1,0 +1,1 @@
+"""Scans and outlines out of an archive or a folder -> a pseudonymous collection."""

@@ -1,0 +1,130 @@
+"""Fill a folder with pseudonymous scans and outlines, one object at a time, as often as wanted.
+
+    collection/journal.jsonl        one line for each object seen, see `journal.py`
+    collection/dicom/ID_…/2.25.….dcm
+
+A run that is killed, or stops at a full disk, goes on where it was; a later run takes only what is
+new. No file is ever half-written: it is written beside its place, then renamed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from training.collect.journal import Journal, Line, read_journal
+from training.collect.objects import Chooser, Kept
+from training.collect.source import Item, Source, SourceFault
+from training.progress import progress_bar
+
+DICOM = "dicom"
+
+
+@dataclass
+class Summary:
+    """How many objects had which outcome; `told` are the reasons that a person should read."""
+
+    known: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    told: list[str] = field(default_factory=list)
+
+    def add(self, item: Item, kept: Kept) -> None:
+        """Count one object."""
+        self.outcomes[kept.outcome] += 1
+        if kept.outcome != "scan":
+            self.reasons[kept.reason or kept.outcome] += 1
+        if kept.outcome in ("refused", "fault"):
+            self.told.append(f"{item.place}: {kept.reason}")
+        if kept.risk:
+            self.told.append(f"{item.place}: a name may be burnt in ({kept.risk})")
+
+
+def collect(
+    source: Source, chooser: Chooser, folder: Path, console: Console, *, dry_run: bool = False
+) -> Summary:
+    """Take everything new from `source`. With `dry_run` nothing is written.
+
+    Raises SourceFault where the source cannot be listed, OSError where the disk is full; what was
+    collected until then is whole and stays.
+    """
+    pseudonyms = chooser.pseudonyms
+    done = {line.token for line in read_journal(folder) if line.outcome != "fault"}
+    summary = Summary()
+    if not dry_run:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(folder)
+    journal = None if dry_run else Journal(folder)
+    try:
+        with progress_bar(console) as bar:
+            task = bar.add_task("collecting", total=None)
+            for item in source.items():
+                bar.advance(task)
+                token = pseudonyms.token("source", item.key)
+                if token in done:
+                    summary.known += 1
+                    continue
+                kept = _kept(chooser, item)
+                if journal is not None:
+                    journal.append(_line(token, kept, _store(folder, kept)))
+                done.add(token)
+                summary.add(item, kept)
+    finally:
+        if journal is not None:
+            journal.close()
+    return summary
+
+
+def _kept(chooser: Chooser, item: Item) -> Kept:
+    """One object's outcome; one that cannot be fetched does not end the run."""
+    try:
+        return chooser.keep(item.fetch(), item)
+    except SourceFault as fault:
+        return Kept("fault", str(fault))
+
+
+def _store(folder: Path, kept: Kept) -> str | None:
+    """Write the pseudonymous file; its place in the collection."""
+    if kept.data is None:
+        return None
+    place = f"{DICOM}/{kept.patient}/{kept.instance}.dcm"
+    write_whole(folder / place, kept.data)
+    return place
+
+
+def _line(token: str, kept: Kept, place: str | None) -> Line:
+    return Line(
+        token,
+        kept.outcome,
+        # Of what the folder itself may say: reasons of faults can name a file of the source.
+        "" if kept.outcome == "fault" else kept.reason,
+        place,
+        kept.patient,
+        kept.instance,
+        kept.risk,
+        kept.names,
+    )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """A file appears with all of its content or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _remove_unfinished(folder: Path) -> None:
+    for path in folder.rglob("*.part"):
+        path.unlink()

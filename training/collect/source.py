@@ -1,0 +1,73 @@
+"""Where scans come from: a folder, an Orthanc, a DICOMweb server; one object at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+# Larger than any planar study by far; a volume that was matched by mistake is not loaded.
+MAXIMUM_BYTES = 256 * 2**20
+
+
+class SourceFault(Exception):
+    """The source cannot be read; the text says which request or folder, and never a patient."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object of a source. `key` stands for it on every visit; `fetch` brings its bytes.
+
+    `place` is where the user finds it, for messages on the screen; `stem` is its file's name
+    without the ending, by which an outline without UIDs may refer to it.
+    """
+
+    key: str
+    fetch: Callable[[], bytes]
+    place: str
+    stem: str | None = None
+    folder: str | None = None
+
+
+class Source(Protocol):
+    """What `collect` reads from."""
+
+    def items(self) -> Iterator[Item]:
+        """Every object that may be a scan or hold outlines. Raises SourceFault."""
+        ...
+
+
+class Folder:
+    """Every file below a folder; hidden files are left out."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def items(self) -> Iterator[Item]:
+        """In the order of their names. A file that has changed is another item."""
+        if not self._root.is_dir():
+            raise SourceFault(f"{self._root} is not a folder")
+        for path in sorted(self._root.rglob("*")):
+            relative = path.relative_to(self._root)
+            if not path.is_file() or any(part.startswith(".") for part in relative.parts):
+                continue
+            about = path.stat()
+            yield Item(
+                key=f"{relative.as_posix()} {about.st_size} {about.st_mtime_ns}",
+                fetch=partial(read_file, path),
+                place=relative.as_posix(),
+                stem=path.name.removesuffix("".join(path.suffixes[-1:])),
+                folder=relative.parent.as_posix(),
+            )
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises SourceFault where it cannot be read or is far too large."""
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise SourceFault(f"{path.name} has more than {MAXIMUM_BYTES >> 20} MiB")
+        return path.read_bytes()
+    except OSError as fault:
+        raise SourceFault(f"cannot read {path.name}: {fault.strerror}") from fault

@@ -1,0 +1,54 @@
+"""What the commands of data sets say at their end: counts first, then each thing to look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import typer
+
+from training.collect.collection import Summary
+from training.dataset import Entry
+from training.datasets.importing import Report
+from training.datasets.split import Split, side_of
+from training.sheet import draw_pages
+
+LONGEST_LIST = 200
+
+
+def tell_collected(summary: Summary) -> None:
+    """Outcomes and reasons of a collection, and what a person should look at."""
+    outcomes = ", ".join(f"{number} {name}" for name, number in summary.outcomes.most_common())
+    typer.echo(f"new: {outcomes or 'nothing'}; known before: {summary.known}")
+    for reason, number in summary.reasons.most_common():
+        typer.echo(f"  {number} x {reason}")
+    _tell_all(summary.told)
+
+
+def tell_imported(report: Report, data: Path, *, dry_run: bool) -> None:
+    """Counts and problems of an import; draws its contact sheets."""
+    for name, number in report.counts.most_common():
+        typer.echo(f"{number} {name}")
+    if not report.counts["cases"]:
+        typer.echo("no case was made")
+    _tell_all(report.problems)
+    if report.entries and not dry_run:
+        pages = draw_pages(data, [entry.case_id for entry in report.entries], data / "sheets")
+        typer.echo(f"look at every outline: {', '.join(str(page) for page in pages)}")
+
+
+def tell_division(split: Split, entries: list[Entry]) -> None:
+    """Patients and cases of each side."""
+    patients = Counter(split.patients[entry] for entry in {e.patient_id for e in entries})
+    cases = Counter(side_of(split, entry) or "held back" for entry in entries)
+    for side, number in cases.most_common():
+        typer.echo(f"{side}: {number} cases of {patients.get(side, 0)} patients")
+    if split.frozen is not None:
+        typer.echo(f"the test set is frozen: SHA-256 {split.frozen.digest}")
+
+
+def _tell_all(lines: list[str]) -> None:
+    for line in lines[:LONGEST_LIST]:
+        typer.echo(line)
+    if len(lines) > LONGEST_LIST:
+        typer.echo(f"... and {len(lines) - LONGEST_LIST} more")

@@ -1,0 +1,1 @@
+"""Data sets of a department's own scans: made, divided, described, checked and exchanged."""

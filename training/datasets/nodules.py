@@ -1,0 +1,44 @@
+"""Nodules that a person outlined, one by one, with what can be measured of each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.ndimage import binary_dilation, label
+
+from adjuvant.preprocess import Image
+from training.phantom.case import Nodule
+from training.rois.placing import Placed
+
+RING_PIXELS = 3
+
+
+def nodules_of(
+    placed: Placed, counts: Image, spacing_mm: tuple[float, float] | None
+) -> tuple[Nodule, ...]:
+    """Each connected nodule. `size_mm` is 0 where pixels have no size.
+
+    Contrast is measured against the gland in a ring around the nodule, 0 where there is none; a
+    nodule that a person outlined counts as detectable.
+    """
+    parts, number = label(placed.nodules, np.ones((3, 3)))
+    return tuple(
+        _nodule(parts == one, placed, counts, spacing_mm) for one in range(1, int(number) + 1)
+    )
+
+
+def _nodule(
+    mask: np.ndarray, placed: Placed, counts: Image, spacing_mm: tuple[float, float] | None
+) -> Nodule:
+    area = 0.0 if spacing_mm is None else float(mask.sum()) * spacing_mm[0] * spacing_mm[1]
+    ring = binary_dilation(mask, iterations=RING_PIXELS) & placed.gland & ~placed.nodules
+    around = float(counts[ring].mean()) if ring.any() else 0.0
+    deficit = around - float(counts[mask].mean())
+    return Nodule(
+        mask=mask,
+        size_mm=2 * math.sqrt(area / math.pi),
+        contrast=min(1.0, max(0.0, deficit / around)) if around > 0 else 0.0,
+        snr=max(0.0, deficit * math.sqrt(float(mask.sum()) / around)) if around > 0 else 0.0,
+        detectable=True,
+    )

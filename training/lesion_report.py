@@ -1,0 +1,54 @@
+"""An evaluation of nodules as files: `evaluation.json` with every nodule, `evaluation.md`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from training.figures import Figure, Rate
+from training.lesions import LARGE_MM, LesionEvaluation
+
+
+def write_lesions(measured: LesionEvaluation, about: str, folder: Path) -> None:
+    """Write both files into `folder`; `about` says where the scans come from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(asdict(measured), indent=1, allow_nan=False)
+    (folder / "evaluation.json").write_text(content + "\n", "utf-8")
+    (folder / "evaluation.md").write_text(lesion_markdown(measured, about), "utf-8")
+
+
+def lesion_markdown(measured: LesionEvaluation, about: str) -> str:
+    """The figures as a table; always with where they come from."""
+    lines = [
+        f"Measured on {measured.scans} scans with a visible gland of {measured.patients} patients "
+        f"at the operating point {measured.threshold:g}. {about} 95 % intervals by bootstrap over "
+        "patients, of rates by Wilson. Detectable is what the physics can show (`docs/truth.md`); "
+        "found is what shares at least a tenth of the union with a mark; a false mark shares as "
+        "much with no nodule at all.",
+        "",
+        "| what | figure | 95 % interval | of |",
+        "|---|---|---|---|",
+    ]
+    if measured.sensitivity is not None:
+        what = f"detectable nodules from {LARGE_MM:g} mm: found"
+        lines.append(_rate(what, measured.sensitivity, "nodules"))
+    for size, rate in measured.sensitivity_by_size.items():
+        lines.append(_rate(f"detectable nodules, {size}: found", rate, "nodules"))
+    if measured.dice is not None:
+        lines.append(_figure("Dice of nodules that are found, mean", measured.dice, "nodules"))
+    lines.append(_figure("false marks in a scan, mean", measured.false_positives, "scans"))
+    if measured.silent is not None:
+        lines.append(_rate("scans without any nodule: nothing marked", measured.silent, "scans"))
+    return "\n".join(lines) + "\n"
+
+
+def _figure(what: str, figure: Figure, unit: str) -> str:
+    interval = f"{figure.low:.3f} to {figure.high:.3f}"
+    return f"| {what} | {figure.value:.3f} | {interval} | {figure.scans} {unit} |"
+
+
+def _rate(what: str, rate: Rate, unit: str) -> str:
+    percent = 100 * rate.part / rate.whole
+    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
+    return f"| {what} | {rate.part} ({percent:.1f} %) | {interval} | {rate.whole} {unit} |"

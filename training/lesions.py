@@ -1,0 +1,193 @@
+"""Measure a network for cold nodules, nodule by nodule, the way the plugin uses it.
+
+The gland is the one that the released gland network finds, not the true one. A nodule is found
+where a mark and it share at least a tenth of their union (as in nnDetection, MICCAI 2021); a mark
+that shares as much with no nodule at all, detectable or not, is a false positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adjuvant.errors import Refusal
+from adjuvant.network import Network
+from adjuvant.nodules import Candidate, candidates, nodule_probability, smallest_nodule
+from adjuvant.preprocess import Image, Mask
+from training.evaluate import find_gland, groups_of
+from training.figures import Figure, Rate
+from training.metrics import STATISTICS, bootstrap, dice, wilson
+from training.phantom.case import Case, Nodule
+from training.seen import Seen
+
+SAME = 0.1
+LARGE_MM = 10.0
+SENSITIVITY = 0.95
+THRESHOLDS = (0.02, 0.05, *(round(0.1 * step, 1) for step in range(1, 10)))
+SIZES_MM = ((0.0, 10.0), (10.0, 20.0), (20.0, np.inf))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One scan with what the networks say of it, before any operating point."""
+
+    case: Case
+    gland: Mask
+    probability: Image
+    smallest: float
+
+
+@dataclass(frozen=True)
+class NoduleScore:
+    """One true nodule; `dice` with what marks it, None where nothing does."""
+
+    size_mm: float
+    detectable: bool
+    dice: float | None
+
+
+@dataclass(frozen=True)
+class LesionScore:
+    """One scan's result at one operating point."""
+
+    case_id: str
+    patient_id: str
+    nodules: tuple[NoduleScore, ...]
+    false_positives: int
+    groups: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LesionEvaluation:
+    """What was measured at `threshold`. Sensitivities are of detectable nodules: of 10 mm and more,
+    and by size; `silent` is the rate of scans without any nodule that stay unmarked."""
+
+    threshold: float
+    scans: int
+    patients: int
+    sensitivity: Rate | None
+    sensitivity_by_size: dict[str, Rate]
+    false_positives: Figure
+    dice: Figure | None
+    silent: Rate | None
+    scores: tuple[LesionScore, ...]
+
+
+def read_cases(
+    cases: Iterable[Case],
+    networks: tuple[Network, Network],
+    seen: Sequence[Seen],
+    watch: Callable[[Case], None] = lambda _: None,
+) -> list[Reading]:
+    """What both networks (gland, nodules) say of every case with a visible gland.
+
+    Raises SeenError at the first case of a patient whom one of `seen` knows.
+    """
+    readings = []
+    for case in cases:
+        for one in seen:
+            one.refuse(case)
+        watch(case)
+        if case.gland.any():
+            readings.append(_read(case, *networks))
+    return readings
+
+
+def _read(case: Case, gland_network: Network, nodule_network: Network) -> Reading:
+    try:
+        gland = find_gland(case, gland_network)
+    except Refusal:
+        gland = np.zeros(case.gland.shape, np.bool_)
+    counts = case.counts.astype(np.float32)
+    probability = nodule_probability(counts, gland, nodule_network)
+    smallest = smallest_nodule(gland, nodule_network) if gland.any() else 1.0
+    return Reading(case, gland, probability, smallest)
+
+
+def score(reading: Reading, threshold: float) -> LesionScore:
+    """Compare the marks at one threshold with the true nodules."""
+    case = reading.case
+    marks = candidates(reading.probability, threshold, reading.smallest)
+    shared = np.array([[_overlap(mark, one) for one in case.nodules] for mark in marks])
+    shared = shared.reshape(len(marks), len(case.nodules))
+    nodules = tuple(
+        NoduleScore(one.size_mm, one.detectable, _dice(one, marks, shared[:, number]))
+        for number, one in enumerate(case.nodules)
+    )
+    false = int((shared < SAME).all(axis=1).sum()) if marks else 0
+    return LesionScore(case.case_id, case.patient_id, nodules, false, groups_of(case))
+
+
+def _overlap(mark: Candidate, nodule: Nodule) -> float:
+    union = int((mark.mask | nodule.mask).sum())
+    return int((mark.mask & nodule.mask).sum()) / union if union else 0.0
+
+
+def _dice(nodule: Nodule, marks: Sequence[Candidate], shared: np.ndarray) -> float | None:
+    """With all marks that find the nodule together; None where there is none."""
+    finding = [mark.mask for mark, part in zip(marks, shared, strict=True) if part >= SAME]
+    return dice(np.any(finding, axis=0), nodule.mask) if finding else None
+
+
+def choose_threshold(readings: Sequence[Reading], wanted: float = SENSITIVITY) -> float:
+    """The highest threshold at which `wanted` of the detectable nodules of 10 mm and more are
+    found; the lowest one there is, where none does. Raises ValueError without such a nodule."""
+    for threshold in sorted(THRESHOLDS, reverse=True):
+        rate = sensitivity([score(one, threshold) for one in readings], LARGE_MM, np.inf)
+        if rate is None:
+            raise ValueError("no scan has a detectable nodule of 10 mm: nothing to choose by")
+        if rate.part >= wanted * rate.whole:
+            return threshold
+    return min(THRESHOLDS)
+
+
+def sensitivity(scores: Sequence[LesionScore], smallest: float, largest: float) -> Rate | None:
+    """The rate of detectable nodules from `smallest` to below `largest` mm that are found."""
+    looked_for = [
+        nodule
+        for one in scores
+        for nodule in one.nodules
+        if nodule.detectable and smallest <= nodule.size_mm < largest
+    ]
+    if not looked_for:
+        return None
+    found = sum(nodule.dice is not None for nodule in looked_for)
+    return Rate(found, len(looked_for), *wilson(found, len(looked_for)))
+
+
+def summarise(readings: Sequence[Reading], threshold: float) -> LesionEvaluation:
+    """All figures at one threshold. Raises ValueError where there is no scan."""
+    if not readings:
+        raise ValueError("no scan shows a gland: nothing to measure")
+    scores = tuple(score(one, threshold) for one in readings)
+    rates = {_span(*size): sensitivity(scores, *size) for size in SIZES_MM}
+    found = [(n.dice, s.patient_id) for s in scores for n in s.nodules if n.dice is not None]
+    healthy = [one for one in scores if not one.nodules]
+    return LesionEvaluation(
+        threshold=threshold,
+        scans=len(scores),
+        patients=len({one.patient_id for one in scores}),
+        sensitivity=sensitivity(scores, LARGE_MM, np.inf),
+        sensitivity_by_size={name: rate for name, rate in rates.items() if rate is not None},
+        false_positives=_mean([(one.false_positives, one.patient_id) for one in scores]),
+        dice=_mean(found) if found else None,
+        silent=_silent(healthy) if healthy else None,
+        scores=scores,
+    )
+
+
+def _mean(values: Sequence[tuple[float, str]]) -> Figure:
+    numbers = [float(value) for value, _ in values]
+    low, high = bootstrap(numbers, [patient for _, patient in values], STATISTICS["mean"])
+    return Figure(float(np.mean(numbers)), low, high, len(numbers))
+
+
+def _silent(healthy: Sequence[LesionScore]) -> Rate:
+    part = sum(one.false_positives == 0 for one in healthy)
+    return Rate(part, len(healthy), *wilson(part, len(healthy)))
+
+
+def _span(smallest: float, largest: float) -> str:
+    return f"from {smallest:g} mm" if np.isinf(largest) else f"{smallest:g} to {largest:g} mm"

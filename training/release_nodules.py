@@ -1,0 +1,100 @@
+"""A finished run that looks for nodules -> a model version with its operating point and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adjuvant.close_up import CloseUp
+from adjuvant.model import Model
+from adjuvant.network import load_network
+from training.card import write_card
+from training.errors import ReleaseError
+from training.figures import Figure, Rate
+from training.lesion_report import lesion_markdown, write_lesions
+from training.lesions import (
+    LARGE_MM,
+    SENSITIVITY,
+    LesionEvaluation,
+    choose_threshold,
+    read_cases,
+    score,
+    sensitivity,
+    summarise,
+)
+from training.phantom.case import Case
+from training.release import Request, export, new_version, open_run, write_contract
+from training.seen import Seen, seeds_of, seen_by_model, seen_by_run
+
+
+@dataclass(frozen=True)
+class Scans:
+    """What the operating point is chosen on, and what it is measured on: other patients each."""
+
+    validation: Iterable[Case]
+    test: Iterable[Case]
+
+
+def release_nodules(
+    request: Request, gland: Path, scans: Scans, watch: Callable[[Case], None] = lambda _: None
+) -> LesionEvaluation:
+    """Export, choose the operating point, measure, write the card.
+
+    `gland` is the released model whose outlines the nodules are looked for in. Raises ReleaseError
+    as `training.release.release` does, and where the run does not look for nodules; SeenError where
+    one of both networks saw a scan, or a patient is in both sets of scans.
+    """
+    about, recipe = open_run(request)
+    if not isinstance(recipe.preprocessing, CloseUp):
+        raise ReleaseError(f"{request.run} outlines glands: release it without a gland model")
+    gland_network = load_network(gland, device="cpu")
+    seen = (seen_by_run(about), seen_by_model(gland_network.model))
+    with new_version(request) as folder:
+        network = export(request, recipe, about, folder)
+        readings = read_cases(scans.validation, (gland_network, network), seen, watch)
+        threshold = choose_threshold(readings)
+        rate = sensitivity([score(one, threshold) for one in readings], LARGE_MM, float("inf"))
+        patients = frozenset(one.case.patient_id for one in readings)
+        chosen = Seen(seeds_of(patients), patients)
+        network = replace(network, model=_at(network.model, threshold))
+        tested = read_cases(scans.test, (gland_network, network), (*seen, chosen), watch)
+        measured = summarise(tested, threshold)
+        model = network.model.model_copy(update={"figures": figures(measured, rate)})
+        write_contract(model, folder)
+        source = (
+            f"Glands by {gland_network.model.name} {gland_network.model.version}. The operating "
+            f"point was chosen on {len(readings)} other scans: the highest at which "
+            f"{SENSITIVITY:.0%} of their nodules are found. No scan is of a patient that either "
+            "network learnt from."
+        )
+        write_lesions(measured, source, folder)
+        write_card(model, lesion_markdown(measured, source), folder)
+    return measured
+
+
+def _at(model: Model, threshold: float) -> Model:
+    output = model.output.model_copy(update={"threshold": threshold})
+    return model.model_copy(update={"output": output})
+
+
+def figures(
+    measured: LesionEvaluation, validation: Rate | None
+) -> dict[str, float | str | list[float]]:
+    """The few figures that travel with the model: each with its interval."""
+    result: dict[str, float | str | list[float]] = {
+        "data": f"{measured.scans} simulated scans of {measured.patients} unseen patients",
+    }
+    named: dict[str, Figure | Rate | None] = {
+        "sensitivity_10_mm_on_validation": validation,
+        "sensitivity_10_mm": measured.sensitivity,
+        "false_positives_per_scan": measured.false_positives,
+        "dice_of_found": measured.dice,
+        "silent_without_nodule": measured.silent,
+    }
+    for name, one in named.items():
+        if one is not None:
+            value = one.value if isinstance(one, Figure) else one.part / one.whole
+            result[name] = round(value, 4)
+            result[f"{name}_interval_95"] = [round(one.low, 4), round(one.high, 4)]
+    return result
