@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,12 @@ def one_life(hospital: Hospital, sent: Sent, folder: Path) -> None:
 
 def was_running(data: Path) -> bool:
     """True where the kill cut a job short, as the ledger's file says."""
-    database = sqlite3.connect(data / "adjuvant" / "ledger.sqlite")
+    ledger = data / "adjuvant" / "ledger.sqlite"
     try:
-        return bool(database.execute("SELECT 1 FROM jobs WHERE state='running'").fetchone())
-    except sqlite3.OperationalError:  # killed before there was a table
+        with closing(sqlite3.connect(ledger)) as database:
+            return bool(database.execute("SELECT 1 FROM jobs WHERE state='running'").fetchone())
+    except sqlite3.OperationalError:  # killed before there was a folder or a table
         return False
-    finally:
-        database.close()
 
 
 def is_idle(hospital: Hospital, least: int) -> bool:
@@ -112,6 +112,23 @@ def all_jobs(hospital: Hospital) -> dict[str, dict[str, Any]]:
     by_instance = {job["instance"]: job for job in jobs}
     assert len(by_instance) == len(jobs)
     return by_instance
+
+
+def unread(hospital: Hospital, sent: Sent) -> str:
+    """What is still missing, for whoever has to find out why."""
+    jobs = all_jobs(hospital)
+    stored = {
+        instance["MainDicomTags"]["SOPInstanceUID"]: instance["ID"]
+        for instance in hospital.get("/instances?expand")
+    }
+    lost = sent.acknowledged - set(stored)
+    unknown = {uid for uid in sent.acknowledged & set(stored) if stored[uid] not in jobs}
+    waiting = [job for job in jobs.values() if job["state"] in ("queued", "running")]
+    return (
+        f"queue {hospital.status()['queue']}, alarms {hospital.status()['alarms']}; acknowledged "
+        f"but not stored {lost}; stored but without a job {unknown}; waiting {waiting}; changes "
+        f"{hospital.get('/changes?limit=1000')}"
+    )
 
 
 def require_agreement(hospital: Hospital, sent: Sent) -> int:
@@ -149,7 +166,10 @@ def test_orthanc_may_be_killed_at_any_moment(start: Start, tmp_path: Path) -> No
         cut += was_running(data)
     with start(data, adjuvant=settings) as hospital:
         time.sleep(3)  # the change log is searched every second
-        wait_for(lambda: is_idle(hospital, len(sent.acknowledged)), 60.0 + 30.0 * KILLS)
+        try:
+            wait_for(lambda: is_idle(hospital, len(sent.acknowledged)), 60.0 + 30.0 * KILLS)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}: {unread(hospital, sent)}") from fault
         read = require_agreement(hospital, sent)
         statistics = hospital.get("/statistics")
         assert hospital.status()["alarms"] == []
