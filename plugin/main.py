@@ -34,6 +34,7 @@ class Plugin:
         orthanc.RegisterOnChangeCallback(self.on_change)
         orthanc.RegisterOnStoredInstanceCallback(self.on_stored_instance)
         self.extend_explorer()
+        self.keep_first_start()
 
     def open(self):
         """The desk, with which our own code is imported; None where it cannot be."""
@@ -59,6 +60,18 @@ class Plugin:
                 orthanc.ExtendOrthancExplorer(explorer_script())
         except Exception as fault:
             _error(f"Orthanc Explorer is not extended: {type(fault).__name__}: {fault}")
+
+    def keep_first_start(self):
+        """Orthanc accepts no scan before we are registered: from here on each one is ours."""
+        try:
+            import json
+
+            from adjuvant.first_start import keep_first_start
+
+            section = json.loads(orthanc.GetConfiguration()).get("Adjuvant", {})
+            keep_first_start(section if isinstance(section, dict) else {}, BASE)
+        except Exception as fault:
+            _error(f"the first start is not written down: {type(fault).__name__}: {fault}")
 
     def on_stored_instance(self, dicom, instance):
         """Drop the identifier. An exception would be lost, and a slow answer blocks all senders;

@@ -51,6 +51,7 @@ LIGHT = (
     "database.py",
     "errors.py",
     "explorer.py",
+    "first_start.py",
     "sqlite_file.py",
     "health.py",
     "inbox.py",

@@ -231,9 +231,20 @@ class Archive:
         unique = tuple(dict.fromkeys(new)), tuple(dict.fromkeys(stable))
         return Changes(unique[0], int(page["Last"]), bool(page["Done"]), unique[1])
 
-    def last_change(self) -> int:
-        """The number of the newest change."""
-        return int(self._json("GET", "/changes?last")["Last"])
+    def last_change(self, before: str | None = None) -> int:
+        """The number of the newest change, of those older than `before` (UTC, YYYYMMDDTHHMMSS)
+        where that is given; 0 where there is none."""
+        low, high = 0, int(self._json("GET", "/changes?last")["Last"])
+        if before is None:
+            return high
+        while low < high:  # what comes after `high` is not older, what comes before `low` is
+            middle = (low + high) // 2
+            following = self._json("GET", f"/changes?since={middle}&limit=1")["Changes"]
+            if following and following[0]["Date"] < before:
+                low = int(following[0]["Seq"])
+            else:
+                high = middle
+        return low
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """JSON of any other resource of Orthanc; None where there is no such thing."""

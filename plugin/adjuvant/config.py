@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 
 from adjuvant.errors import AdjuvantError
+from adjuvant.first_start import DATA_DIRECTORY
 from adjuvant.results.presentation import ColourMap, Language, Presentation
 from adjuvant.rules.syntax import DEFAULT_RULES
 from adjuvant.uptake import Calibration
@@ -84,7 +85,7 @@ class Settings(BaseModel):
     model_config = STRICT
 
     enabled: bool = True
-    data_directory: Text = "data/adjuvant"
+    data_directory: Text = DATA_DIRECTORY
     models_directory: Text = "models"
     virtual_environment: str = ".venv"
     models: dict[Text, Version] = Field(default={"thyroid": "0.2.0"}, min_length=1)

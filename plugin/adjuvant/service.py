@@ -22,6 +22,8 @@ from adjuvant.change_record import RecordFault
 from adjuvant.config import SECTION, ConfigFault, Settings, locate, read_settings
 from adjuvant.demand import Demand, Patience
 from adjuvant.errors import ArchiveFault, Fault, RuleFault
+from adjuvant.first_start import FILE as FIRST_START_FILE
+from adjuvant.first_start import read_first_start
 from adjuvant.health import Log
 from adjuvant.image import Limits
 from adjuvant.inbox import CURSOR
@@ -232,11 +234,17 @@ class Service:
         try:
             if path.exists():
                 return int(path.read_text())
-            since = 0 if settings.analyse_existing else archive.last_change()
+            since = 0 if settings.analyse_existing else self._first_change(folder, archive)
             path.write_text(f"{since}\n")
             return since
         except (OSError, ValueError) as fault:
             raise LedgerFault(f"{path} cannot be used: {fault}") from fault
+
+    def _first_change(self, folder: Path, archive: Archive) -> int:
+        """The newest change before our very first start: what came since then is ours, though we
+        were not up yet to be told."""
+        moment = read_first_start(str(folder / FIRST_START_FILE))
+        return archive.last_change() if moment is None else archive.last_change(before=moment)
 
     def _trouble(self, path: Path, fault: LedgerFault | RecordFault | ArchiveFault) -> None:
         """Raise the alarm; a corrupt ledger is set aside, and the change log fills a new one."""

@@ -34,6 +34,7 @@ class SmallOrthanc:
     classes: dict[str, str] = field(default_factory=dict)
     stores: int = 0
     unstable: set[str] = field(default_factory=set)
+    dates: list[str] = field(default_factory=list)  # of the changes, where only these matter
     stable: list[str] = field(default_factory=list)  # what the change log says to be so
     broken: set[str] = field(default_factory=set)
     store_status: str = "Success"
@@ -63,7 +64,7 @@ class SmallOrthanc:
         if (method, path) == ("POST", "/instances"):
             return 200, json.dumps(self._store(body)).encode()
         if name.startswith("changes?"):
-            return 200, json.dumps(self._changes()).encode()
+            return 200, json.dumps(self._changes(name)).encode()
         if path == "/tools/bulk-content":
             return 200, json.dumps(self._bulk(json.loads(body)["Resources"][0])).encode()
         if path == "/studies":
@@ -112,7 +113,11 @@ class SmallOrthanc:
         answer = {"ID": name, "ParentSeries": "s", "Status": "Success"}
         return {**answer, "ParentPatient": patient, "ParentStudy": study}
 
-    def _changes(self) -> dict[str, Any]:
+    def _changes(self, asked: str) -> dict[str, Any]:
+        if self.dates:
+            dated = [{"Seq": n, "Date": date} for n, date in enumerate(self.dates, 1)]
+            since = len(dated) if asked.endswith("last") else int(asked.split("=")[1].split("&")[0])
+            return {"Changes": dated[since : since + 1], "Last": len(dated), "Done": True}
         new = [{"ID": name, "ChangeType": "NewInstance"} for name in self.instances]
         stable = [{"ID": name, "ChangeType": "StableStudy"} for name in self.stable]
         changes = [{"ID": "p", "ChangeType": "NewPatient"}, *new, *stable]

@@ -163,6 +163,24 @@ def test_a_fault_says_whether_orthanc_answered_at_all(
     nowhere.close()
 
 
+@pytest.mark.parametrize(
+    ("before", "newest"),
+    [
+        ("20260131T100000", 0),
+        ("20260131T100001", 2),
+        ("20260131T100002", 2),
+        ("20260131T100005", 5),
+        ("20270101T000000", 6),
+        (None, 6),
+    ],
+)
+def test_the_newest_change_before_a_moment_is_found(
+    orthanc: SmallOrthanc, archive: Archive, before: str | None, newest: int
+) -> None:
+    orthanc.dates = [f"20260131T10000{second}" for second in (0, 0, 2, 3, 4, 5)]
+    assert archive.last_change(before) == newest
+
+
 def test_what_is_gone_already_need_not_be_deleted(orthanc: SmallOrthanc, archive: Archive) -> None:
     orthanc.put("a", b"")
     archive.delete("a")

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from pydicom import Dataset
 
 from deploy.serve import STOP_S
@@ -58,6 +59,7 @@ def test_what_came_while_the_plugin_was_off_is_found_later(start: Start, tmp_pat
     with start(data, adjuvant={"Enabled": False}) as hospital:
         assert hospital.status()["reason"] == "Adjuvant.Enabled is false"
         hospital.send_by_rest(to_bytes(older))
+        time.sleep(1)  # the change log counts seconds
     with start(data) as hospital:
         # What was there before Adjuvant's first start is not touched unasked.
         assert hospital.wait_until_idle()["done"] == 0
@@ -69,6 +71,19 @@ def test_what_came_while_the_plugin_was_off_is_found_later(start: Start, tmp_pat
         assert hospital.job(hospital.find(older.SOPInstanceUID)) is None
         (alarm,) = hospital.status()["alarms"]
         assert "set aside as ledger.sqlite.corrupt-" in alarm["what"]
+
+
+def test_what_came_before_the_first_ledger_is_read(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # the change log writes times in UTC
+    early = scan()
+    with start(tmp_path / "data", adjuvant={"VirtualEnvironment": "/nowhere"}) as hospital:
+        hospital.send_by_rest(to_bytes(early))
+        hospital.server.kill()
+    assert not (tmp_path / "data" / "adjuvant" / "ledger.sqlite").exists()
+    with start(tmp_path / "data") as hospital:
+        require_one_result_each(hospital, [early])
 
 
 def test_an_existing_archive_is_read_where_that_is_asked_for(start: Start, tmp_path: Path) -> None:
