@@ -66,13 +66,15 @@ lock: setup-dev ## pin every dependency anew from pyproject.toml (ARGS=--upgrade
 AUDIT = .venv/audit
 PIP_AUDIT = pip-audit==2.10.0
 
+# Without --strict, a package that could not be looked up counts as one without a vulnerability.
 audit: setup-dev ## look up known vulnerabilities of what is locked (needs the network)
 	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
 		$(AUDIT)/bin/pip install --quiet $(PIP_AUDIT); }
 	@for lock in runtime dev; do \
-		$(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements/$$lock.lock || { \
-		echo "audit: see above; where the database cannot be reached, nothing was checked" >&2; \
-		exit 1; }; done
+		$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip \
+			-r requirements/$$lock.lock || { \
+		echo "audit: requirements/$$lock.lock is not found clean: it has a vulnerability, or a" \
+			"package could not be looked up (see above)" >&2; exit 1; }; done
 
 fuzz: setup-dev ## damaged headers and files for a long time (FUZZ_EXAMPLES=20000)
 	@ADJUVANT_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON) -m pytest --timeout 0 $(ARGS) \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -46,3 +47,30 @@ def test_lock_names_no_index_and_every_package_has_hashes(kind: str) -> None:
     assert not [line for line in lines if "://" in line or line.startswith("--")]
     blocks = re.split(r"\n(?=[a-z0-9-]+==)", text)[1:]
     assert [block.split("==")[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+# As pip-audit 2.10 ends where the database does not know a package, or cannot be reached.
+UNREACHED = """#!/bin/sh
+case " $* " in *" --strict "*) exit 1;; esac
+echo No known vulnerabilities found
+"""
+
+
+@pytest.mark.parametrize(("answer", "code"), [(UNREACHED, 2), ("#!/bin/sh\nexit 0\n", 0)])
+def test_an_audit_that_could_look_nothing_up_has_failed(
+    tmp_path: Path, answer: str, code: int
+) -> None:
+    program = tmp_path / "bin" / "pip-audit"
+    program.parent.mkdir()
+    program.write_text(answer)
+    program.chmod(0o755)
+    ended = subprocess.run(
+        ["make", "--directory", ROOT, "audit", f"AUDIT={tmp_path}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == code
+    said = "requirements/runtime.lock is not found clean" in ended.stderr
+    assert said == bool(code)

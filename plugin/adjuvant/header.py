@@ -80,9 +80,13 @@ def _is_sequence(keyword: str | int) -> bool:
 
 
 def values(header: Dataset, keyword: str | int) -> list[Any]:
-    """All values of a multi-valued attribute: [] where it is absent, [x] where there is one."""
+    """All values of a multi-valued attribute: [] where it is absent, [x] where there is one.
+
+    A sequence has items and no values, also where the standard expects a value: as a text it would
+    be everything that its items hold.
+    """
     found = value(header, keyword)
-    if found is None:
+    if found is None or isinstance(found, Sequence):
         return []
     return list(found) if isinstance(found, MultiValue | list | tuple) else [found]
 

@@ -114,3 +114,21 @@ def test_a_virtual_environment_of_another_python_is_not_touched(machine: Path) -
     assert ended.returncode == 1
     assert ".venv has another Python than the python3." in ended.stderr
     assert "run 'make clean'" in ended.stderr
+
+
+def test_packages_are_installed_by_their_hashes_and_nothing_is_stamped_without(
+    machine: Path,
+) -> None:
+    debian(machine, user=1000, missing="no-package-of-ours")
+    (machine / ".venv" / "bin").mkdir(parents=True)
+    python = machine / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$@" >> asked\necho "pip: hashes do not match"; exit 1\n')
+    python.chmod(0o755)
+    for minor in range(9, 20):  # whichever of them this Orthanc embeds
+        (machine / ".venv" / "bin" / f"python3.{minor}").symlink_to(python)
+    ended = install(machine)
+    assert ended.returncode == 1
+    assert "pip could not install requirements/runtime.lock" in ended.stderr
+    (asked,) = (machine / "asked").read_text().splitlines()
+    assert "--require-hashes -r requirements/runtime.lock" in asked
+    assert not list((machine / ".venv").glob(".adjuvant-*"))

@@ -1,0 +1,58 @@
+"""What a header is asked for is told as it is, or counts as absent; nothing else of it is told."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom import Dataset
+from pydicom.dataelem import DataElement
+from pydicom.sequence import Sequence
+
+from adjuvant.header import items, numbers, text, value, values, whole_number
+from adjuvant.rules.attribute import parse_attribute
+
+KEYWORD = "PhotometricInterpretation"
+
+
+def with_sequence(*held: Dataset) -> Dataset:
+    """A header with a sequence in the place of a plain value."""
+    header = Dataset()
+    header[KEYWORD] = DataElement(KEYWORD, "SQ", Sequence(held))
+    return header
+
+
+@pytest.fixture
+def patient() -> Dataset:
+    one = Dataset()
+    one.PatientName = "Geheimnis^Gudrun"
+    return one
+
+
+def test_a_sequence_in_the_place_of_a_value_is_no_text(patient: Dataset) -> None:
+    header = with_sequence(patient)
+    assert values(header, KEYWORD) == numbers(header, KEYWORD) == []
+    assert (text(header, KEYWORD), whole_number(header, KEYWORD)) == ("", None)
+    assert items(header, KEYWORD) == [patient]
+
+
+def test_a_sequence_exists_for_a_rule_where_it_has_an_item(patient: Dataset) -> None:
+    attribute = parse_attribute(KEYWORD)
+    assert attribute.is_there(with_sequence(patient))
+    assert not attribute.is_there(with_sequence())
+    assert list(attribute.texts(with_sequence(patient))) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "found"), [("ORIGINAL\\PRIMARY", ["ORIGINAL", "PRIMARY"]), ("PRIMARY", ["PRIMARY"])]
+)
+def test_values_are_told_one_by_one_and_as_one_text(written: str, found: list[str]) -> None:
+    header = Dataset()
+    header.ImageType = written
+    assert (values(header, "ImageType"), text(header, "ImageType")) == (found, written)
+
+
+def test_an_absent_value_and_an_empty_one_are_the_same() -> None:
+    header = Dataset()
+    header.ImageType = ""
+    for keyword in ("ImageType", "Rows"):
+        assert value(header, keyword) is None
+        assert (values(header, keyword), text(header, keyword)) == ([], "")
