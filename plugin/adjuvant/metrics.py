@@ -8,19 +8,27 @@ metrics by their name only: labels are written as a part of it, as Prometheus sh
 from __future__ import annotations
 
 import json
-import math
+import re
 import sqlite3
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from adjuvant.errors import explain
-from adjuvant.job import STATES
+from adjuvant.errors import Fault, explain
+from adjuvant.figures import (
+    Figures,
+    facts,
+    labelled,
+    of_board,
+    of_queue,
+    of_routes,
+    of_shadows,
+    of_window,
+)
 
 if TYPE_CHECKING:
     from adjuvant.api import Desk
@@ -28,9 +36,6 @@ if TYPE_CHECKING:
 INTERVAL_S = 10.0
 JOIN_S = 2.0
 WINDOW = 500  # jobs that quantiles are taken over: the last ones
-QUALITY_MINIMUM = 10  # of so few scans, a share says nothing
-QUANTILES = (0.5, 0.9, 0.99)
-HEALTH_STATES = ("starting", "ready", "degraded", "off")
 
 # Name -> what it is, as docs/operations.md has it.
 NAMES = {
@@ -48,10 +53,19 @@ NAMES = {
     "adjuvant_step_seconds": f"time per step over the last {WINDOW} scans read, as quantiles",
     "adjuvant_gland_seen_ratio": f"share of the last {WINDOW} scans read that show a gland",
     "adjuvant_gland_area_cm2": f"area of the gland in the last {WINDOW} scans read, as quantiles",
+    "adjuvant_route_ok": "1 for a route whose destination answers; 0: it is down or unusable",
+    "adjuvant_route_objects": "objects on the list of each route, by state",
+    "adjuvant_route_oldest_seconds": "age of the oldest object that a route has not sent, or 0",
+    "adjuvant_shadow_info": "1 for each candidate that runs as a shadow; the labels say which",
+    "adjuvant_shadow_scans_total": "scans of the shadow: compared, failed, skipped",
+    "adjuvant_shadow_dice_sum": "sum of the Dice coefficients of shadow and active version",
+    "adjuvant_shadow_dice_count": "number of these coefficients",
+    "adjuvant_shadow_nodules_total": "nodules that the shadow gained or lost",
+    "adjuvant_shadow_seconds_total": "time that active and candidate took for what was compared",
 }
 
-Figures = dict[str, float]
 Publish = Callable[[str, float], None]
+ENDS = re.compile("adjuvant_(info|model_info|shadow_)")
 
 
 @dataclass
@@ -80,9 +94,9 @@ class Metrics:
                 said = text
 
     def refresh(self) -> None:
-        """Look, and publish. A version that is not in service any more becomes 0."""
+        """Look, and publish. What is not in service any more becomes 0: Orthanc forgets nothing."""
         figures = self.figures()
-        gone = {name for name in self._published if "_info{" in name and name not in figures}
+        gone = {name for name in self._published if name not in figures and ENDS.match(name)}
         for name, value in {**figures, **dict.fromkeys(gone, 0.0)}.items():
             self.publish(name, value)
         self._published |= set(figures)
@@ -91,14 +105,27 @@ class Metrics:
         """Every metric with its labels, and its value now."""
         board = self.desk.health.snapshot()
         ledger = self.desk.ledger
-        figures = dict(_of_board(board))
+        figures = dict(of_board(board))
         if ledger is not None:
             with closing(sqlite3.connect(f"{ledger.path.as_uri()}?mode=ro", uri=True)) as database:
                 database.row_factory = sqlite3.Row
                 self._read_ended(database)
-                figures |= _of_queue(database, len(self.desk.inbox))
+                figures |= of_queue(database, len(self.desk.inbox))
+        figures |= {**self._of_routes(), **self._of_shadows()}
         figures |= {name: float(value) for name, value in self._totals.items()}
-        return figures | dict(_of_window(self._window))
+        return figures | dict(of_window(self._window))
+
+    def _of_routes(self) -> Figures:
+        """Nothing as long as the list of what is to be sent cannot be used: that is an alarm."""
+        routing = self.desk.routing
+        try:
+            return {} if routing is None else dict(of_routes(routing.status()))
+        except Fault:
+            return {}
+
+    def _of_shadows(self) -> Figures:
+        models = self.desk.models
+        return {} if models is None else dict(of_shadows(models.shadows()))
 
     def _read_ended(self, database: sqlite3.Connection) -> None:
         """Count the jobs that ended since the last look; the first fills the window."""
@@ -108,7 +135,7 @@ class Metrics:
                 "ORDER BY finished DESC LIMIT ?",
                 (self._since, WINDOW),
             )
-            self._window.extend(_facts(row) for row in reversed(last.fetchall()))
+            self._window.extend(facts(row) for row in reversed(last.fetchall()))
         ended = database.execute(
             "SELECT * FROM jobs WHERE state IN ('done', 'refused', 'failed', 'cancelled') "
             "AND finished>? ORDER BY finished",
@@ -126,7 +153,7 @@ class Metrics:
             code = row["code"] or "unknown"
             self._totals[labelled("adjuvant_refusals_total", code=code)] += 1
         if row["state"] == "done":
-            self._window.append(_facts(row))
+            self._window.append(facts(row))
 
 
 @contextmanager
@@ -141,70 +168,3 @@ def publishing(desk: Desk, publish: Publish | None, stop: threading.Event) -> It
     yield
     if stop.is_set():  # Orthanc ends: nobody may call it any more
         thread.join(JOIN_S)
-
-
-def labelled(metric: str, /, **labels: str | float) -> str:
-    """A name with its labels in Prometheus' text format."""
-    pairs = [f'{key}="{str(value).translate(_ESCAPED)}"' for key, value in labels.items()]
-    return f"{metric}{{{','.join(pairs)}}}"
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest of `values` that is not below `share` of them (nearest rank)."""
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
-
-
-def _of_board(board: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    for state in HEALTH_STATES:
-        yield labelled("adjuvant_state", state=state), float(board["state"] == state)
-    yield labelled("adjuvant_info", **board["versions"]), 1.0
-    for model in board["models"]:
-        labels = {"name": model["name"], "version": model["version"], "digest": model["digest"]}
-        simulated = str(model["simulated"]).lower()
-        yield labelled("adjuvant_model_info", **labels, simulated=simulated), 1.0
-    yield "adjuvant_paused", float(board["paused"] is not None)
-    yield "adjuvant_alarms", float(len(board["alarms"]))
-    if board["last_success"] is not None:
-        at = datetime.fromisoformat(board["last_success"]).timestamp()
-        yield "adjuvant_last_success_seconds", max(time.time() - at, 0.0)
-
-
-def _of_queue(database: sqlite3.Connection, arriving: int) -> Figures:
-    rows = database.execute("SELECT state, COUNT(*) AS number FROM jobs GROUP BY state")
-    counts = dict.fromkeys(STATES, 0) | {row["state"]: row["number"] for row in rows}
-    counts["queued"] += arriving
-    oldest = database.execute("SELECT MIN(created) FROM jobs WHERE state='queued'").fetchone()[0]
-    figures = {labelled("adjuvant_jobs", state=s): float(n) for s, n in counts.items()}
-    age = 0.0 if oldest is None else max(time.time() - oldest, 0.0)
-    return {**figures, "adjuvant_oldest_queued_seconds": age}
-
-
-def _facts(row: sqlite3.Row) -> dict[str, Any]:
-    """What quantiles are taken of: seconds per step, and the gland."""
-    steps = {name: ms / 1e3 for name, ms in json.loads(row["steps_ms"]).items()}
-    summary = json.loads(row["summary"])
-    steps["all"] = max(row["finished"] - row["started"], 0.0)
-    steps["wait"] = max(row["started"] - row["created"], 0.0)
-    return {
-        "steps": steps,
-        "seen": summary.get("gland_seen"),
-        "area": summary.get("gland_area_cm2"),
-    }
-
-
-def _of_window(window: Sequence[dict[str, Any]]) -> Iterator[tuple[str, float]]:
-    for step in sorted({name for facts in window for name in facts["steps"]}):
-        values = [facts["steps"][step] for facts in window if step in facts["steps"]]
-        for share in QUANTILES:
-            name = labelled("adjuvant_step_seconds", step=step, quantile=share)
-            yield name, quantile(values, share)
-    seen = [facts["seen"] for facts in window if facts["seen"] is not None]
-    if len(seen) >= QUALITY_MINIMUM:
-        yield "adjuvant_gland_seen_ratio", sum(seen) / len(seen)
-    areas = [facts["area"] for facts in window if facts["area"] is not None]
-    if len(areas) >= QUALITY_MINIMUM:
-        for share in QUANTILES:
-            yield labelled("adjuvant_gland_area_cm2", quantile=share), quantile(areas, share)
-
-
-_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})

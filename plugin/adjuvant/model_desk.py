@@ -10,6 +10,7 @@ from adjuvant.errors import AdjuvantError, ModelFault
 from adjuvant.model import Model
 from adjuvant.registry import Announcer, Decision, Registry
 from adjuvant.shadow import Shadow
+from adjuvant.shadow_tally import Tally
 from adjuvant.upgrade import Conflict, Progress, Upgrades
 from adjuvant.versions import Version
 
@@ -82,6 +83,10 @@ class ModelDesk:
         """What comparing the shadow with the active version came to."""
         self._choice(name)
         return self._shadow.report(name)
+
+    def shadows(self) -> dict[str, tuple[str, Tally | None]]:
+        """Model -> the version that runs as its shadow, and what comparing it came to so far."""
+        return self._shadow.running()
 
     def changes(self, name: str, limit: int, offset: int) -> dict[str, Any]:
         """The lines of the record about a model, the newest first."""

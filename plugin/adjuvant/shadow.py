@@ -112,6 +112,20 @@ class Shadow:
                 name = self._cases.popleft().interpretation.model
                 self._skipped[name] = self._skipped.get(name, 0) + 1
 
+    def running(self) -> dict[str, tuple[str, Tally | None]]:
+        """Model -> the candidate that runs, and what it came to; None before the first scan."""
+        found: dict[str, tuple[str, Tally | None]] = {}
+        for name in self._registry.configured:
+            choice = self._registry.choice(name)
+            if choice is not None and choice.shadow is not None:
+                with self._lock:
+                    last = self._file(name).tallies[-1:]
+                    of_this = last and last[0].candidate == choice.shadow
+                    skipped = self._skipped.get(name, 0)
+                tally = replace(last[0], skipped=last[0].skipped + skipped) if of_this else None
+                found[name] = (choice.shadow, tally)
+        return found
+
     def report(self, name: str) -> dict[str, Any]:
         """How the candidate of a model compares, and how those before it did."""
         choice = self._registry.choice(name)

@@ -93,8 +93,8 @@ class SmallOrthanc:
         return json.dumps({"ID": study, "ParentPatient": patient, "ParentSeries": "s"}).encode()
 
     def _bulk(self, resource: str) -> list[dict[str, Any]]:
-        """The instance, or those of the study, with their metadata."""
-        found = [one for one in self.instances if resource in (one, self.parents[one][1])]
+        """The instance, or those of the study or of its one series, with their metadata."""
+        found = [one for one in self.instances if resource in (one, self.parents[one][1], "s")]
         classes = ({"SopClassUid": self.classes.get(one, NM)} for one in found)
         return [{"ID": one, "Metadata": held} for one, held in zip(found, classes, strict=True)]
 

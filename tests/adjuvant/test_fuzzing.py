@@ -56,7 +56,8 @@ def mutated(dataset: Dataset, place: float, vr: str, raw: bytes) -> None:
     tag = tags[int(place * (len(tags) - 1))]
     element = dataset.get_item(tag)
     own = element.VR if vr == "UN" and element is not None else vr
-    dataset[tag] = RawDataElement(Tag(tag), own, len(raw), raw, 0, False, True)
+    # Not by item assignment: for a private tag, that reads the character set, changed or not.
+    dataset._dict[tag] = RawDataElement(Tag(tag), own, len(raw), raw, 0, False, True)
 
 
 @BOUNDED

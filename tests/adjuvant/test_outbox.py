@@ -34,6 +34,25 @@ def test_what_is_offered_twice_is_sent_once(outbox: Outbox) -> None:
     assert due(outbox).instance == "b"
 
 
+def test_what_is_on_its_way_the_longest_is_known_until_it_has_ended(outbox: Outbox) -> None:
+    assert outbox.oldest("pacs") is None
+    outbox.offer("pacs", [("a", "SEG")])
+    since = outbox.oldest("pacs") or 0
+    for state in ("sending", "committing", "waiting"):
+        outbox.become(_only(outbox), state)
+        assert outbox.oldest("pacs") == since
+    assert abs(time.time() - since) < 60
+    assert outbox.oldest("cloud") is None
+    outbox.become(_only(outbox), "failed", "no")
+    assert outbox.oldest("pacs") is None
+
+
+def _only(outbox: Outbox) -> Sending:
+    sending = outbox.due("pacs") or outbox.under_way("pacs")
+    assert sending is not None
+    return sending
+
+
 def test_each_destination_has_its_own(outbox: Outbox) -> None:
     for name in ("pacs", "cloud"):
         outbox.offer(name, [("a", "SEG")])

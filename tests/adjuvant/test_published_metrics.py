@@ -14,11 +14,23 @@ import pytest
 
 from adjuvant import metrics as module
 from adjuvant.api import Desk
+from adjuvant.archive import Archive, Connection
+from adjuvant.comparison import Comparison
+from adjuvant.config import RouteSettings
+from adjuvant.figures import QUALITY_MINIMUM, labelled, of_routes, quantile
 from adjuvant.health import Health, Log, ModelInUse, event
 from adjuvant.inbox import Inbox
+from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.job import End, Task
+from adjuvant.keeping import SHADOW_FOLDER, Folders, ModelKeeping
 from adjuvant.ledger import Ledger
-from adjuvant.metrics import NAMES, QUALITY_MINIMUM, Metrics, labelled, publishing, quantile
+from adjuvant.metrics import NAMES, Metrics, publishing
+from adjuvant.model import read_model
+from adjuvant.registry import Announcer
+from adjuvant.routing.destination import Ourselves
+from adjuvant.routing.routing import Routing, Way
+from adjuvant.shadow_tally import Seen, Tally, TallyFile
+from tests.adjuvant.version_folders import write_version
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "deploy" / "grafana" / "adjuvant.json"
@@ -27,9 +39,38 @@ LINE = re.compile(r'(adjuvant_\w+)(\{\w+="[^"]*"(,\w+="[^"]*")*\})?')
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    yield Desk(Health("0.1.0"), Inbox(), ledger)
-    ledger.close()
+    """With a route that leads to an Orthanc which does not answer, and two versions of a model."""
+    desk = Desk(Health("0.1.0"), Inbox(), Ledger(tmp_path / "ledger.sqlite"))
+    archive = Archive(Connection("http://127.0.0.1:9", "token"), 1 << 20)
+    routes = {"pacs": RouteSettings.model_validate({"Kind": "peer", "Target": "pacs"})}
+    way = Way(routes, tmp_path / "routing.sqlite", Ourselves(8042, 4242), 600.0)
+    desk.routing = Routing(way, archive, desk.open_ledger, desk.health, desk.log)
+    desk.routing.start()
+    desk.models = choosing(desk, tmp_path).desk(None)  # type: ignore[arg-type] # nothing is loaded
+    yield desk
+    desk.routing.close()
+    archive.close()
+    desk.open_ledger.close()
+
+
+def choosing(desk: Desk, folder: Path) -> ModelKeeping:
+    """0.1.0 reads scans, 0.2.0 was compared with it on two scans of an earlier day."""
+    contracts = [write_version(folder / "models", version) for version in ("0.1.0", "0.2.0")]
+    keeping = ModelKeeping(
+        Folders(folder / "models", folder),
+        {"thyroid": "0.1.0"},
+        (INTERPRETATIONS["thyroid"],),
+        lambda folder: pytest.fail(f"{folder} is loaded"),
+        Announcer(desk.health, desk.log),
+    )
+    readers = keeping.readers()
+    keeping.hooks.loaded(readers)
+    digests = [read_model(contract).digest for contract in contracts]
+    tally = Tally("0.1.0", digests[0], "0.2.0", digests[1], None, failed=1)
+    for dice, gained in ((0.75, 0), (0.5, 2)):
+        tally = tally.add(Seen("i", None, Comparison(dice, None, gained, 0), 100.0, 300.0))
+    TallyFile(folder / SHADOW_FOLDER / "thyroid.json").keep(tally)
+    return keeping
 
 
 def end(desk: Desk, name: str, how: End) -> None:
@@ -61,6 +102,11 @@ def fill(desk: Desk) -> dict[str, float]:
     desk.health.become("ready", "waiting for scans")
     desk.health.use("CPU", (ModelInUse("thyroid", "0.1.0", "abc", True),))
     desk.health.know(orthanc="1.10.1")
+    assert desk.routing is not None
+    assert desk.models is not None
+    task = Task("a", "thyroid", "thyroid 0.1.0", "d")
+    desk.routing.offer(task, [{"instance": f"the-{one}", "kind": one} for one in ("SEG", "SR")])
+    desk.models.run_silently("thyroid", "0.2.0", "alice")
     desk.health.alarm("disk", "the disk is full")
     desk.health.succeed(time.time() - 60)
     metrics.refresh()
@@ -86,10 +132,53 @@ def test_the_figures_are_those_of_ledger_and_board(desk: Desk) -> None:
         'adjuvant_step_seconds{step="network",quantile="0.99"}': 1.0,
         "adjuvant_gland_seen_ratio": 1,
         'adjuvant_gland_area_cm2{quantile="0.5"}': 14,
+        'adjuvant_route_objects{route="pacs",state="waiting"}': 2,
+        'adjuvant_route_objects{route="pacs",state="failed"}': 0,
+        'adjuvant_shadow_info{model="thyroid",version="0.2.0"}': 1,
+        'adjuvant_shadow_scans_total{model="thyroid",end="compared"}': 2,
+        'adjuvant_shadow_scans_total{model="thyroid",end="failed"}': 1,
+        'adjuvant_shadow_dice_sum{model="thyroid"}': 1.25,
+        'adjuvant_shadow_dice_count{model="thyroid"}': 2,
+        'adjuvant_shadow_nodules_total{model="thyroid",change="gained"}': 2,
+        'adjuvant_shadow_seconds_total{model="thyroid",side="candidate"}': 0.6,
     }
     assert {name: published.get(name) for name in expected} == expected
     assert 60 <= published["adjuvant_last_success_seconds"] < 600
     assert 0 <= published["adjuvant_oldest_queued_seconds"] < 600
+    assert 0 < published['adjuvant_route_oldest_seconds{route="pacs"}'] < 600
+
+
+@pytest.mark.parametrize(("state", "ok"), [("ok", 1), ("down", 0), ("unusable", 0)])
+def test_a_route_whose_destination_does_not_answer_is_not_ok(
+    desk: Desk, state: str, ok: int
+) -> None:
+    assert desk.routing is not None
+    (shown,) = desk.routing.status()
+    assert shown["oldest_waiting"] is None
+    figures = dict(of_routes([{**shown, "state": state}]))
+    assert figures['adjuvant_route_ok{route="pacs"}'] == ok
+    assert figures['adjuvant_route_oldest_seconds{route="pacs"}'] == 0
+
+
+def test_of_a_shadow_that_was_ended_nothing_is_left(desk: Desk) -> None:
+    metrics, published = looking(desk)
+    assert desk.models is not None
+    desk.models.run_silently("thyroid", "0.2.0", "alice")
+    metrics.refresh()
+    before = {name for name in published if "shadow" in name and published[name]}
+    desk.models.run_silently("thyroid", None, "alice")
+    metrics.refresh()
+    assert len(before) > 5
+    assert {published[name] for name in before} == {0}
+
+
+def test_a_list_of_sendings_that_cannot_be_used_leaves_the_other_figures(desk: Desk) -> None:
+    metrics, published = looking(desk)
+    assert desk.routing is not None
+    desk.routing.close()
+    metrics.refresh()
+    assert published["adjuvant_alarms"] == 0
+    assert not any("route" in name for name in published)
 
 
 def test_every_metric_is_published_named_and_in_prometheus_own_form(desk: Desk) -> None:

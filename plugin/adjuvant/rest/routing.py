@@ -47,6 +47,7 @@ DESTINATION = _exactly(
         "state": {"enum": ["ok", "down", "unusable"]},
         "reason": TEXT_OR_NULL,
         **dict.fromkeys((*STATES, "uncommitted"), NUMBER),
+        "oldest_waiting": TIME,
         "last_success": TIME,
         "last_failure": {"type": ["object", "null"]},
         "troubled": {"type": "array", "items": SENDING},

@@ -187,6 +187,15 @@ class Outbox:
         counts = {row["state"]: int(row["n"]) for row in rows}
         return {**dict.fromkeys(STATES, 0), **counts, "uncommitted": int(told)}
 
+    def oldest(self, destination: str) -> float | None:
+        """Since when that exists which is on its way the longest; None where nothing is."""
+        rows = self._read(
+            "SELECT MIN(created) AS at FROM sendings "
+            "WHERE destination=? AND state IN ('waiting', 'sending', 'committing')",
+            destination,
+        )
+        return None if rows[0]["at"] is None else float(rows[0]["at"])
+
     def last_success(self, destination: str) -> float | None:
         """When something was last sent there."""
         rows = self._read(

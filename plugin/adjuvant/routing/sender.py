@@ -244,6 +244,7 @@ class Sender:
             "target": self._settings.target,
             **self._state(),
             **self._outbox.counts(self.name),
+            "oldest_waiting": utc(self._outbox.oldest(self.name)),
             "last_success": utc(self._outbox.last_success(self.name)),
             "last_failure": {"at": utc(failure[0]), "reason": failure[1]} if failure else None,
             "troubled": [_public(one) for one in self._outbox.troubled(self.name, MOST_SHOWN)],
