@@ -50,6 +50,22 @@ def thyroid_counts(rows: int = 256, columns: int = 256, frames: int = 1) -> NDAr
     return noise.poisson(expected, (frames, rows, columns)).astype(np.uint16)
 
 
+def with_cold_discs(
+    counts: NDArray[np.uint16], *discs: tuple[int, float, float, float]
+) -> NDArray[np.uint16]:
+    """The same with a tenth of the counts in discs: (frame, row, column, radius), the last three
+    as parts of the matrix."""
+    found = counts.copy()
+    row, column = (
+        (index + 0.5) / size
+        for index, size in zip(np.indices(counts.shape[1:]), counts.shape[1:], strict=True)
+    )
+    for frame, y, x, radius in discs:
+        cold = np.hypot(row - y, column - x) < radius
+        found[frame][cold] //= 10
+    return found
+
+
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:
     """One item of a code sequence (PS3.3 section 8.8)."""
     item = Dataset()

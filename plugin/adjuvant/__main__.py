@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from adjuvant.batch import Batch, Report, find_files, newest_model, read_file
+from adjuvant.batch import Batch, Report, find_files, newest_models, read_file
+from adjuvant.chain import Algorithm
 from adjuvant.config import SECTION
 from adjuvant.errors import Fault, ModelFault, Refusal, RuleFault
 from adjuvant.image import Limits, read_header, read_scan
 from adjuvant.interpretations import INTERPRETATIONS
-from adjuvant.model import Model
-from adjuvant.network import load_network
+from adjuvant.network import linked, load_network
 from adjuvant.results.presentation import STANDARD, ColourMap, Language, Presentation
 from adjuvant.rules.ruleset import RuleSet
 from adjuvant.rules.syntax import DEFAULT_RULES, Known, default_rules, read_rules
@@ -65,7 +65,8 @@ def analyze(
     try:
         interpretation = INTERPRETATIONS[INTERPRETATION]
         with errors.status("Loading the network"):
-            network = load_network(newest_model(models, interpretation.model))
+            newest = newest_models(models, interpretation)
+            network = linked([load_network(folder) for folder in newest])
     except ModelFault as fault:
         errors.print(Text(f"{fault}", style="red"))
         raise typer.Exit(2) from fault
@@ -74,7 +75,7 @@ def analyze(
     )
     reports = _run(batch, source, files, errors)
     console.print(_table(reports, source))
-    console.print(_summary(reports, network.model))
+    console.print(_summary(reports, network.algorithm))
     if not _all_worked(reports):
         raise typer.Exit(1)
 
@@ -161,11 +162,11 @@ def _table(reports: list[Report], root: Path) -> Table:
     return table
 
 
-def _summary(reports: list[Report], model: Model) -> Text:
+def _summary(reports: list[Report], made_by: Algorithm) -> Text:
     counts = {state: sum(report.state == state for report in reports) for state in COLOURS}
     told = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no files"
-    text = Text(f"{told}. Model {model.name} {model.version}.")
-    if model.simulated:
+    text = Text(f"{told}. Model {made_by.title}.")
+    if made_by.simulated:
         text.append(" Trained on simulated scans - not for clinical use.", style="bold")
     return text
 

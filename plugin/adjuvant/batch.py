@@ -142,6 +142,15 @@ def read_file(source: Path) -> bytes:
     return source.read_bytes()
 
 
+def newest_models(models: Path, interpretation: Interpretation) -> list[Path]:
+    """The newest version of each model of an interpretation; all but the first may be missing.
+
+    Raises ModelFault where the first is.
+    """
+    closer = [name for name in interpretation.models[1:] if (models / name).is_dir()]
+    return [newest_model(models, name) for name in (interpretation.model, *closer)]
+
+
 def newest_model(models: Path, name: str) -> Path:
     """The folder of the highest version of a model; raises ModelFault where there is none."""
     versions = [

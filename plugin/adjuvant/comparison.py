@@ -9,9 +9,7 @@ from scipy.ndimage import label
 
 from adjuvant.findings import Findings
 from adjuvant.preprocess import Mask
-
-# SNOMED CT: nodule, thyroid nodule.
-NODULES = ("27925004", "237495005")
+from adjuvant.structures import NODULES
 
 
 @dataclass(frozen=True)

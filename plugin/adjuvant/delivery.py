@@ -60,7 +60,7 @@ def deliver_refusal(
         return []
     interpretation = reader.interpretation.name
     try:
-        report = build_refusal_report(header, refusal, reader.model, interpretation)
+        report = build_refusal_report(header, refusal, reader.algorithm, interpretation)
     except Refusal:
         return []
     check_refusal(header, report)

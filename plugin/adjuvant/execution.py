@@ -183,7 +183,7 @@ class Execution:
 
     def _reader(self, job: Job) -> Reader:
         reader = self._loading.readers.get(job.task.interpretation)
-        if reader is not None and reader.model.digest == job.task.model_digest:
+        if reader is not None and reader.algorithm.digest == job.task.model_digest:
             return reader
         if reader is not None:  # queued before an upgrade: the new model reads it
             task = job.task

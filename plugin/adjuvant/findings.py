@@ -22,13 +22,18 @@ class Segment:
     """One labelled structure, on every frame of the scan.
 
     `masks` is bool (frames, rows, columns) on the source's own matrix, in the order of
-    `Scan.frames`; all False on a frame where the structure is not seen.
+    `Scan.frames`; all False on a frame where the structure is not seen. `modifier` says more of the
+    type. `drawn_by` is the place in the chain of the model that drew it, `output` the highest
+    answer of that network in it, 0 to 1, which is no calibrated probability.
     """
 
     label: str
     category: Code
     type: Code
     masks: NDArray[np.bool_]
+    modifier: Code | None = None
+    drawn_by: int = 0
+    output: float | None = None
 
 
 @dataclass(frozen=True)

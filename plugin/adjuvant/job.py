@@ -16,7 +16,8 @@ BACKGROUND = -10_000  # by walking through the whole archive
 
 @dataclass(frozen=True)
 class Task:
-    """What one job is about. `model` is `name version`, `model_digest` its SHA-256.
+    """What one job is about. `model` is `name version`, `model_digest` its SHA-256;
+    of several models, as `adjuvant.chain` joins them.
 
     `instance` is Orthanc's identifier of a resource of this `level`: instance, series or study.
     The highest `priority` is done first.

@@ -84,6 +84,7 @@ class ModelKeeping:
         return True
 
     def _loaded(self, readers: Sequence[Reader]) -> None:
-        for entry in self._registry.loaded({one.model.name: one.model for one in readers}):
+        models = {one.model.name: one.model for reader in readers for one in reader.links}
+        for entry in self._registry.loaded(models):
             self._announcer.wrote(entry)
         self._announcer.alarms(self._registry)

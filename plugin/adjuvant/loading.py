@@ -8,17 +8,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from adjuvant.errors import ModelFault
 from adjuvant.image import Limits
+from adjuvant.network import Network, linked
 from adjuvant.reader import Reader
 from adjuvant.rehearsal import rehearse
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.watchdog import Hung, Watchdog
-
-if TYPE_CHECKING:
-    from adjuvant.network import Network
 
 LONGEST_RETRY_S = 600.0
 LIMIT_S = 900.0  # TensorFlow's first import from a slow disk takes minutes
@@ -42,7 +39,7 @@ class Prepared:
 
 
 class Loading:
-    """The readers and networks by name of their interpretation.
+    """The readers and chains of networks by name of their interpretation.
 
     `readers` is empty as long as no contract could be read, `networks` as long as not every
     model could be loaded. `due` is the monotonic time of the next attempt.
@@ -120,21 +117,25 @@ class Loading:
         return {name: self._prepare_one(one) for name, one in readers.items()}
 
     def _prepare_one(self, reader: Reader) -> Network:
-        try:
-            network = self._plan.load(reader.folder)
-            # The limits of the site are for its scans: ours is drawn.
-            rehearse(reader.interpretation, network, Limits())
-        except MemoryError as fault:
-            raise ModelFault("memory does not suffice to load the models") from fault
-        except ModelFault as fault:
-            raise Unusable(reader.model.name, str(fault)) from fault
-        return network
+        """Its models, one after the other, so that what goes wrong is the fault of one."""
+        networks: list[Network] = []
+        for link in reader.links:
+            try:
+                networks.append(self._plan.load(link.folder))
+                # The limits of the site are for its scans: ours is drawn.
+                rehearse(reader.interpretation, linked(networks), Limits())
+            except MemoryError as fault:
+                raise ModelFault("memory does not suffice to load the models") from fault
+            except ModelFault as fault:
+                raise Unusable(link.model.name, str(fault)) from fault
+        return linked(networks)
 
     def _announce(self) -> None:
         readers = self.readers.values()
         device = ", ".join(sorted({network.device for network in self.networks.values()}))
-        self._around.health.use(device, tuple(self._plan.hooks.in_use(one) for one in readers))
+        models = [model for one in readers for model in self._plan.hooks.in_use(one)]
+        self._around.health.use(device, tuple(models))
         self._around.health.settle("model")
         self._around.health.become("ready", "waiting for scans")
-        names = ", ".join(f"{one.model.name} {one.model.version}" for one in readers)
+        names = ", ".join(one.algorithm.title for one in readers)
         self._around.log.warning(f"ready: {names} on {device}")

@@ -72,13 +72,13 @@ def background_ring(gland: Mask) -> Mask:
         return ring
     diameter = 2 * math.sqrt(pixels / math.pi)
     # Only the surroundings are searched: a distance map of the whole matrix is the slow part.
-    window = _window(gland, math.ceil(RING_END * diameter) + 1)
+    window = window_around(gland, math.ceil(RING_END * diameter) + 1)
     distance = distance_transform_edt(~gland[window])
     ring[window] = (distance > RING_BEGIN * diameter) & (distance <= RING_END * diameter)
     return ring
 
 
-def _window(mask: Mask, margin: int) -> tuple[slice, slice]:
+def window_around(mask: Mask, margin: int) -> tuple[slice, slice]:
     """The bounding box of a mask that is not empty, wider by `margin` pixels on each side."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return (

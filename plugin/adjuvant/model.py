@@ -99,10 +99,20 @@ class Model(Strict):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}"
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """Itself: a chain of one (`adjuvant.chain`)."""
+        return (self,)
+
+    @property
     def whole_image(self) -> Preprocessing:
         """How a whole image becomes its input. Raises ModelFault where it looks at glands only."""
         if isinstance(self.preprocessing, CloseUp):
-            raise ModelFault(f"{self.name} {self.version} reads close-ups of a gland, not scans")
+            raise ModelFault(f"{self.title} reads close-ups of a gland, not scans")
         return self.preprocessing
 
     @property

@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adjuvant.chain import Algorithm, chained
 from adjuvant.errors import ModelFault
 from adjuvant.keras_archive import check_keras_archive
 from adjuvant.model import Model, read_model, released_file
@@ -48,11 +49,15 @@ WARM_UP_BATCHES = (1, 2)
 
 @dataclass(frozen=True)
 class Network:
-    """A loaded model. `device` is `"CPU"` or `"GPU:0 <name of the card>"`."""
+    """A loaded model. `device` is `"CPU"` or `"GPU:0 <name of the card>"`.
+
+    `then` looks closer at what this one finds, where there is such a network.
+    """
 
     model: Model
     device: str
     run: Callable[[Batch], Batch] = field(repr=False)
+    then: Network | None = None
 
     def __call__(self, inputs: Batch) -> Batch:
         """Inputs (n, size, size, 2) -> probabilities (n, size, size, labels), both float32.
@@ -95,7 +100,23 @@ class Network:
     @property
     def name(self) -> str:
         """Name and version, for messages."""
-        return f"model {self.model.name} {self.model.version}"
+        return f"model {self.model.title}"
+
+    @property
+    def links(self) -> tuple[Network, ...]:
+        """This network and those after it."""
+        return (self,) if self.then is None else (self, *self.then.links)
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What makes the results: this model, or the chain that begins with it."""
+        return chained([one.model for one in self.links])
+
+
+def linked(networks: Sequence[Network]) -> Network:
+    """These networks as one chain: each looks closer at what the one before finds."""
+    first, *others = networks
+    return replace(first, then=linked(others) if others else None)
 
 
 def load_network(folder: Path, *, device: Device = "auto", threads: int = 0) -> Network:

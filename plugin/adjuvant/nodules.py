@@ -1,25 +1,38 @@
 """Cold nodules: what the second network marks within the gland that the first one found.
 
 Made to be very sensitive and not specific: the operating point (`output.threshold` of the model) is
-chosen so that detectable nodules are found, and false ones are for the reader to dismiss.
+chosen so that detectable nodules are found, and false ones are for the reader to dismiss. Each view
+is read by itself: what is seen on two views has two numbers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import label
 
 from adjuvant.close_up import CloseUp, look_closer, on_source_matrix
 from adjuvant.errors import ModelFault
+from adjuvant.findings import Code, Findings, Segment
 from adjuvant.network import Network
 from adjuvant.preprocess import Image, Mask
+from adjuvant.scan import Frame, Scan
 
 NODULE = "cold nodule"
 # A nodule is drawn at this part of its own highest probability, as its truth is at half of its
 # deficit: at a low operating point the outline of a certain nodule does not grow.
 HALF = 0.5
+# More on one view are noise, or no gland: nobody looks at them one by one.
+MOST = 9
+
+MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+# SNOMED CT has no cold nodule of the thyroid: the organ is the anatomic region, and this is said.
+NODULE_TYPE = Code("27925004", "SCT", "Nodule")
+CANDIDATE = Code("cold-candidate", "99ADJUVANT", "Cold, candidate for a second look")
+
+SECOND_LOOK = "Cold nodules are candidates for a second look: sensitive, not specific."
+NONE_MARKED = "No cold nodule is marked: small and faint ones may be missed."
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,53 @@ class Candidate:
 
     mask: Mask
     probability: float
+
+
+def with_nodules(findings: Findings, scan: Scan, network: Network) -> Findings:
+    """`findings`, whose first segment is the gland, with every cold nodule as one more segment.
+
+    They are numbered by view, the most probable first, and lie on one view each. Raises ModelFault
+    as `nodule_probability` does.
+    """
+    glands = findings.segments[0].masks
+    found = [
+        find_nodules(frame.counts, gland, network)
+        for frame, gland in zip(scan.frames, glands, strict=True)
+    ]
+    places = [(place, one) for place, marked in enumerate(found) for one in marked[:MOST]]
+    nodules = tuple(
+        _segment(number, one, place, glands.shape)
+        for number, (place, one) in enumerate(places, start=1)
+    )
+    said = [SECOND_LOOK if nodules else NONE_MARKED] if glands.any() else []
+    said += _left_out(scan.frames, found)
+    return replace(
+        findings,
+        segments=(*findings.segments, *nodules),
+        remarks=(*findings.remarks, *said),
+    )
+
+
+def _segment(number: int, one: Candidate, place: int, shape: tuple[int, ...]) -> Segment:
+    masks = np.zeros(shape, np.bool_)
+    masks[place] = one.mask
+    return Segment(
+        f"Cold nodule {number}",
+        MORPHOLOGICALLY_ABNORMAL,
+        NODULE_TYPE,
+        masks,
+        modifier=CANDIDATE,
+        drawn_by=1,
+        output=one.probability,
+    )
+
+
+def _left_out(frames: tuple[Frame, ...], found: list[tuple[Candidate, ...]]) -> list[str]:
+    return [
+        f"Frame {frame.number}: {len(marked) - MOST} more places are not marked."
+        for frame, marked in zip(frames, found, strict=True)
+        if len(marked) > MOST
+    ]
 
 
 def nodule_probability(counts: Image, gland: Mask, network: Network) -> Image:

@@ -14,6 +14,7 @@ from adjuvant.findings import Findings
 from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations import Interpretation
 from adjuvant.network import Network
+from adjuvant.nodules import with_nodules
 from adjuvant.preprocess import on_source_matrix, prepare
 from adjuvant.results.capture import build_capture
 from adjuvant.results.gate import check_results
@@ -28,7 +29,8 @@ from adjuvant.uptake import UNCALIBRATED, Calibration, with_uptake
 class Outcome:
     """All that came of one scan: `objects` are the SEG, SC and SR, checked and ready to store.
 
-    `steps_ms` is the time of each step: decode, preprocess, network, interpret, build.
+    `steps_ms` is the time of each step: decode, preprocess, network, interpret, nodules (where a
+    model looks for them), build.
     """
 
     scan: Scan
@@ -60,11 +62,15 @@ def analyse(
     with _timed(steps, "interpret"):
         findings = interpretation.interpret(scan, on_source_matrix(answer, scan.shape), model)
         findings = with_uptake(findings, scan, calibration)
+    if network.then is not None:
+        with _timed(steps, "nodules"):
+            findings = with_nodules(findings, scan, network.then)
     with _timed(steps, "build"):
+        made_by = network.algorithm
         objects = (
-            build_segmentation(scan, findings, model),
-            build_capture(scan, findings, model, presentation),
-            build_report(scan, findings, model),
+            build_segmentation(scan, findings, made_by),
+            build_capture(scan, findings, made_by, presentation),
+            build_report(scan, findings, made_by),
         )
         check_results(scan, findings, objects)
     return Outcome(scan, findings, objects, steps)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adjuvant.change_record import ChangeRecord, RecordFault
@@ -18,7 +18,7 @@ from adjuvant.errors import ModelFault
 from adjuvant.health import Health, Log, ModelInUse
 from adjuvant.interpretations import Interpretation
 from adjuvant.model import Model
-from adjuvant.reader import Reader
+from adjuvant.reader import Link, Reader
 from adjuvant.versions import Versions
 
 
@@ -62,16 +62,24 @@ class Registry:
         """Who is to read scans. Raises ModelFault naming file, key and value."""
         found = []
         for interpretation in interpretations:
-            name = interpretation.model
-            version = self.wanted(name)
-            try:
-                model = self.versions.read(name, version)
-            except ModelFault as fault:
-                self.refuse_configured(name, str(fault))  # raises where there is none before it
-                version = self.wanted(name)
-                model = self.versions.read(name, version)
-            found.append(Reader(interpretation, model, self.versions.folder(name, version)))
+            first, *then = (self.link(name) for name in self.chain(interpretation))
+            found.append(Reader(interpretation, first.model, first.folder, tuple(then)))
         return tuple(found)
+
+    def chain(self, interpretation: Interpretation) -> tuple[str, ...]:
+        """The names of its models that orthanc.json puts in service."""
+        return tuple(name for name in interpretation.models if name in self.configured)
+
+    def link(self, name: str) -> Link:
+        """The version of a model that is to read scans. Raises ModelFault."""
+        version = self.wanted(name)
+        try:
+            model = self.versions.read(name, version)
+        except ModelFault as fault:
+            self.refuse_configured(name, str(fault))  # raises where there is none before it
+            version = self.wanted(name)
+            model = self.versions.read(name, version)
+        return Link(model, self.versions.folder(name, version))
 
     def refuse_configured(self, name: str, reason: str) -> None:
         """What orthanc.json newly names cannot be used: the version before it goes on.
@@ -132,14 +140,14 @@ class Registry:
                 self._refused.pop(decision.name, None)
             return entry
 
-    def in_use(self, reader: Reader) -> ModelInUse:
-        """A model as the status shows it, with who chose it and what orthanc.json names."""
-        model, choice = reader.model, self.choice(reader.model.name)
-        return ModelInUse(
-            name=model.name,
-            version=model.version,
-            digest=model.digest,
-            simulated=model.simulated,
+    def in_use(self, reader: Reader) -> tuple[ModelInUse, ...]:
+        """Its models as the status shows them, with who chose each and what orthanc.json names."""
+        return tuple(self._chosen(one) for one in reader.in_use)
+
+    def _chosen(self, model: ModelInUse) -> ModelInUse:
+        choice = self.choice(model.name)
+        return replace(
+            model,
             configured=self.configured[model.name],
             chosen_by=choice.who if choice else CONFIGURATION,
             chosen_at=choice.at if choice else None,

@@ -198,7 +198,9 @@ class Service:
             self._desk.models = keeping.desk(worker.loading)
             limits = Limits(settings.maximum_matrix, settings.maximum_frames)
             unhurried = archive.another(UNHURRIED_S)
-            keeping.shadow.start(Means(unhurried, limits, lambda: worker.busy))
+            keeping.shadow.start(
+                Means(unhurried, limits, lambda: worker.busy, lambda: worker.loading.networks)
+            )
             self._desk.demand = Demand(around, worker.readers, self._patience(settings))
             self._desk.routing = routing
             routing.start()

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,11 @@ from adjuvant.findings import Findings
 from adjuvant.health import utc
 from adjuvant.image import Limits
 from adjuvant.interpretations import Interpretation
-from adjuvant.model import Model
 from adjuvant.pipeline import analyse
+from adjuvant.reader import Link, Reader
 from adjuvant.registry import Registry
 from adjuvant.shadow_tally import Seen, Tally, TallyFile
-from adjuvant.trial import Load, try_out
+from adjuvant.trial import Company, Load, try_out
 
 if TYPE_CHECKING:
     from adjuvant.job import Task
@@ -38,15 +38,17 @@ WAITING = 100
 LARGEST = 64 << 20  # bytes of masks that wait
 LOOK_S = 0.2
 LOWEST_PRIORITY = 19
-COMPUTED = ("preprocess", "network", "interpret")
+COMPUTED = ("preprocess", "network", "interpret", "nodules")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A scan that the active version has read: what it found, and what that took."""
+    """A scan that the active versions have read: what they found, and what that took. It waits for
+    the candidate of one model."""
 
     instance: str
     interpretation: Interpretation
+    model: str
     active_digest: str
     findings: Findings
     active_ms: float
@@ -59,11 +61,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Means:
-    """What it reads with. `busy` is true as long as anybody waits for a scan."""
+    """What it reads with. `busy` is true as long as anybody waits for a scan; `networks` are those
+    that read scans, by interpretation: a candidate works with the rest of its chain."""
 
     archive: Archive
     limits: Limits
     busy: Callable[[], bool]
+    networks: Callable[[], Mapping[str, Network]] = dict
 
 
 class Shadow:
@@ -85,7 +89,7 @@ class Shadow:
         self._cases: deque[Case] = deque()
         self._skipped: dict[str, int] = {}
         self._files: dict[str, TallyFile] = {}
-        self._network: tuple[str, Network] | None = None
+        self._networks: dict[str, tuple[str, Network]] = {}
         self._broken: dict[str, str] = {}
 
     def start(self, means: Means) -> None:
@@ -100,16 +104,19 @@ class Shadow:
 
     def offer(self, task: Task, outcome: Outcome) -> None:
         """The active version has read a scan. Cheap where no candidate runs; never raises."""
-        found = [one for one in self._interpretations if one.name == task.interpretation]
-        choice = self._registry.choice(found[0].model) if found else None
-        if choice is None or choice.shadow is None:
-            return
         ms = sum(outcome.steps_ms.get(step, 0.0) for step in COMPUTED)
-        case = Case(task.instance, found[0], task.model_digest, outcome.findings, ms)
+        for one in self._interpretations:
+            for name in self._registry.chain(one) if one.name == task.interpretation else ():
+                choice = self._registry.choice(name)
+                if choice is not None and choice.shadow is not None:
+                    found = outcome.findings
+                    self._wait(Case(task.instance, one, name, task.model_digest, found, ms))
+
+    def _wait(self, case: Case) -> None:
         with self._lock:
             self._cases.append(case)
             while len(self._cases) > WAITING or sum(one.size for one in self._cases) > LARGEST:
-                name = self._cases.popleft().interpretation.model
+                name = self._cases.popleft().model
                 self._skipped[name] = self._skipped.get(name, 0) + 1
 
     def running(self) -> dict[str, tuple[str, Tally | None]]:
@@ -132,7 +139,7 @@ class Shadow:
         version = choice.shadow if choice else None
         with self._lock:
             tallies = list(self._file(name).tallies)
-            waiting = sum(one.interpretation.model == name for one in self._cases)
+            waiting = sum(one.model == name for one in self._cases)
             skipped = self._skipped.get(name, 0)
             fault = self._broken.get(f"{name} {version}")
         reports = [tally.report for tally in tallies[::-1]]
@@ -160,16 +167,27 @@ class Shadow:
                 self._look_at(case, means)
 
     def _look_at(self, case: Case, means: Means) -> None:
-        name = case.interpretation.model
+        name = case.model
         choice = self._registry.choice(name)
         if choice is None or choice.shadow is None:
             return
         try:
-            active = self._registry.versions.read(name, choice.version)
-            candidate = self._registry.versions.read(name, choice.shadow)
-            if active.digest != case.active_digest:  # read before the last switch
+            (active,) = self._registry.readers((case.interpretation,))
+            versions = self._registry.versions
+            model, folder = versions.read(name, choice.shadow), versions.folder(name, choice.shadow)
+            candidate = active.with_link(Link(model, folder))
+            if active.algorithm.digest != case.active_digest:  # read before the last switch
                 return
-            tally = self._current(name, active, candidate)
+            tally = self._current(
+                name,
+                Tally(
+                    choice.version,
+                    active.algorithm.digest,
+                    choice.shadow,
+                    candidate.algorithm.digest,
+                    utc(time.time()),
+                ),
+            )
         except Exception as fault:  # a thread of its own: nobody else would tell
             self._blame(f"{name} {choice.shadow}", explain(fault))
             return
@@ -182,8 +200,8 @@ class Shadow:
             self._blame(f"{name} {choice.shadow}", explain(fault))
         self._keep(name, tally)
 
-    def _compare(self, case: Case, candidate: Model, means: Means) -> Seen:
-        network = self._candidate(case.interpretation, candidate)
+    def _compare(self, case: Case, candidate: Reader, means: Means) -> Seen:
+        network = self._candidate(case, candidate, means)
         data = means.archive.read(case.instance)
         while means.busy() and not self._stop.is_set():
             time.sleep(LOOK_S)
@@ -192,23 +210,22 @@ class Shadow:
         found = compare(case.findings, outcome.findings)
         return Seen(case.instance, utc(time.time()), found, case.active_ms, ms)
 
-    def _candidate(self, interpretation: Interpretation, candidate: Model) -> Network:
-        if self._network is None or self._network[0] != candidate.digest:
-            self._network = None  # the one before it may go first
-            folder = self._registry.versions.folder(candidate.name, candidate.version)
-            tried = try_out(folder, self._load, (interpretation,))
-            self._network = (candidate.digest, tried.network)
-        return self._network[1]
-
-    def _current(self, name: str, active: Model, candidate: Model) -> Tally:
-        with self._lock:
-            begin = Tally(
-                active.version,
-                active.digest,
-                candidate.version,
-                candidate.digest,
-                utc(time.time()),
+    def _candidate(self, case: Case, candidate: Reader, means: Means) -> Network:
+        digest = candidate.algorithm.digest
+        known = self._networks.get(case.model)
+        if known is None or known[0] != digest:
+            self._networks.pop(case.model, None)  # the one before it may go first
+            company = Company(
+                self._registry, self._load, lambda one: means.networks().get(one.name)
             )
+            (link,) = (one for one in candidate.links if one.model.name == case.model)
+            tried = try_out(link.folder, self._load, (case.interpretation,), company)
+            chain = company.around(tried.network, case.interpretation)
+            known = self._networks[case.model] = (digest, chain)
+        return known[1]
+
+    def _current(self, name: str, begin: Tally) -> Tally:
+        with self._lock:
             tally = self._file(name).current(begin)
             return replace(tally, skipped=tally.skipped + self._skipped.pop(name, 0))
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adjuvant.findings import Findings, FrameMeasures, Segment
 from adjuvant.measure import pixel_area_cm2
+from adjuvant.nodule_measures import NoduleMeasures, measure_nodule
 from adjuvant.preprocess import Mask
 from adjuvant.scan import Frame, Scan
 
 # SNOMED CT codes of the two lobes, whose counts are compared with one another.
 LOBES = ("29565003", "79163004")
+# Nodule, thyroid nodule: numbered, on one view each, and measured in their surroundings.
+NODULES = ("27925004", "237495005")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class StructureMeasures:
 
     `segment_number` and `frame_number` count from 1, as in the SEG and in the source.
     `to_background` is a ratio of mean counts per pixel; `share_of_lobes`, of a lobe only, is its
-    part (0 to 1) of the counts of both lobes, not corrected for background.
+    part (0 to 1) of the counts of both lobes, not corrected for background. `nodule` is there for
+    nodules only.
     """
 
     segment_number: int
@@ -31,6 +35,7 @@ class StructureMeasures:
     counts: float
     to_background: float | None
     share_of_lobes: float | None
+    nodule: NoduleMeasures | None = None
 
     @property
     def counts_per_pixel(self) -> float:
@@ -41,12 +46,35 @@ class StructureMeasures:
 def measure_structures(scan: Scan, findings: Findings) -> tuple[StructureMeasures, ...]:
     """Every segment of `findings` on every frame on which it is seen, by frame, then by segment."""
     area = pixel_area_cm2(scan)
+    spacing_mm = None if area is None else scan.spacing_mm
     measured = {one.frame_number: one for one in findings.measures}
-    return tuple(
-        one
-        for place, frame in enumerate(scan.frames)
-        for one in _on_frame(frame, place, findings.segments, measured.get(frame.number), area)
-    )
+    found = []
+    for place, frame in enumerate(scan.frames):
+        gland = measured.get(frame.number)
+        here = _on_frame(frame, place, findings.segments, gland, area)
+        found += _with_nodules(here, frame, place, findings.segments, spacing_mm)
+    return tuple(found)
+
+
+def _with_nodules(
+    structures: list[StructureMeasures],
+    frame: Frame,
+    place: int,
+    segments: tuple[Segment, ...],
+    spacing_mm: tuple[float, float] | None,
+) -> list[StructureMeasures]:
+    """The same, with what is measured of nodules only: in the gland about them, in its lobes."""
+    seen = {one.segment_number: segments[one.segment_number - 1] for one in structures}
+    nodules = {n: one.masks[place] for n, one in seen.items() if one.type.value in NODULES}
+    if not nodules:
+        return structures
+    lobes = {one.type.value: one.masks[place] for one in seen.values() if one.type.value in LOBES}
+    around = segments[0].masks[place] & ~np.any(list(nodules.values()), axis=0)
+    measured = {
+        number: measure_nodule(frame.counts, mask, around, lobes, spacing_mm)
+        for number, mask in nodules.items()
+    }
+    return [replace(one, nodule=measured.get(one.segment_number)) for one in structures]
 
 
 def _on_frame(

@@ -56,12 +56,13 @@ class Hooks:
 
     `refused` says of a model that cannot be used whether another version is to be tried at once,
     `loaded` that scans are read from now on (it raises ModelFault where that must not be),
-    `in_use` how the status shows a reader. `compare` is given what was delivered; it never raises.
+    `in_use` how the status shows the models of a reader. `compare` is given what was delivered; it
+    never raises.
     """
 
     refused: Callable[[str, str], bool] = lambda name, reason: False
     loaded: Callable[[Sequence[Reader]], None] = lambda readers: None
-    in_use: Callable[[Reader], ModelInUse] = lambda reader: reader.in_use
+    in_use: Callable[[Reader], tuple[ModelInUse, ...]] = lambda reader: reader.in_use
     compare: Callable[[Task, Outcome], None] = lambda task, outcome: None
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from adjuvant.errors import ModelFault
 from adjuvant.image import Limits
 from adjuvant.interpretations import Interpretation
-from adjuvant.network import Network
+from adjuvant.network import Network, linked
+from adjuvant.registry import Registry
 from adjuvant.rehearsal import rehearse
 from adjuvant.sample import Agreement, check_sample, read_sample
 
@@ -37,8 +38,35 @@ def load_checked(folder: Path, load: Load) -> Network:
     return network
 
 
-def try_out(folder: Path, load: Load, interpretations: Iterable[Interpretation]) -> Tried:
-    """Load a version, check it on its sample, and let it read a drawn scan.
+@dataclass(frozen=True)
+class Company:
+    """What a network works with: the models of the same chain, as they read scans now.
+
+    `active` is the chain of an interpretation that reads scans, None where there is none: then
+    what is missing is loaded.
+    """
+
+    registry: Registry
+    load: Load
+    active: Callable[[Interpretation], Network | None]
+
+    def around(self, network: Network, interpretation: Interpretation) -> Network:
+        """The chain of an interpretation with `network` in its place. Raises ModelFault."""
+        active = self.active(interpretation)
+        known = {} if active is None else {one.model.name: one for one in active.links}
+        known[network.model.name] = network
+        return linked(
+            [
+                known.get(name) or self.load(self.registry.link(name).folder)
+                for name in self.registry.chain(interpretation)
+            ]
+        )
+
+
+def try_out(
+    folder: Path, load: Load, interpretations: Iterable[Interpretation], company: Company
+) -> Tried:
+    """Load a version, check it on its sample, and let its chain read a drawn scan.
 
     Raises ModelFault, in one sentence, for whatever keeps the model from being used.
     """
@@ -46,7 +74,7 @@ def try_out(folder: Path, load: Load, interpretations: Iterable[Interpretation])
         network = load(folder)
         found = _agreement(folder, network)
         for one in interpretations:
-            rehearse(one, network, Limits())
+            rehearse(one, company.around(network, one), Limits())
     except MemoryError as fault:
         raise ModelFault("memory does not suffice to load it beside what reads scans") from fault
     return Tried(network, found)

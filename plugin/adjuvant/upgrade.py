@@ -8,7 +8,7 @@ import gc
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adjuvant.change_record import RecordFault
 from adjuvant.errors import AdjuvantError, ModelFault, explain
@@ -16,12 +16,10 @@ from adjuvant.health import utc
 from adjuvant.interpretations import Interpretation
 from adjuvant.loading import LIMIT_S, Loading, Prepared
 from adjuvant.model import Model
-from adjuvant.reader import Reader
+from adjuvant.network import Network, linked
+from adjuvant.reader import Link
 from adjuvant.registry import Announcer, Decision, Registry
-from adjuvant.trial import Load, Tried, try_out
-
-if TYPE_CHECKING:
-    from adjuvant.network import Network
+from adjuvant.trial import Company, Load, Tried, try_out
 
 UNCHECKED = "this version has no sample of its own: it was loaded, but its answers were not checked"
 
@@ -68,6 +66,7 @@ class Upgrades:
         self._loading = loading
         self._load = load
         self._interpretations = interpretations
+        self._company = Company(registry, load, lambda one: loading.networks.get(one.name))
         self._lock = threading.Lock()
         self._progress: dict[str, Progress] = {}
         self._current: threading.Thread | None = None
@@ -116,7 +115,7 @@ class Upgrades:
             known = self._stock.get(name, {}).get(model.digest)
         folder = self._registry.versions.folder(name, model.version)
         load: Load = self._load if known is None else lambda _: known
-        tried = try_out(folder, load, self._of(name))
+        tried = try_out(folder, load, self._of(name), self._company)
         if tried.network.model.digest != model.digest:
             raise ModelFault(f"{folder} changed while it was loaded")
         gc.collect()  # as after the first model: see Loading
@@ -126,6 +125,9 @@ class Upgrades:
     def _take_over(self, decision: Decision, tried: Tried) -> None:
         name, model = decision.name, tried.network.model
         found = asdict(tried.agreement) if tried.agreement else None
+        folder = self._registry.versions.folder(name, model.version)
+        before = self._in_use(name)
+        prepared = self._prepare(Link(model, folder), tried.network)
         entry = self._registry.change(decision, model, check=found)
         self._announcer.wrote(entry)
         self._tell(
@@ -135,10 +137,6 @@ class Upgrades:
             reason=None if found else UNCHECKED,
             **(found or {}),
         )
-        folder = self._registry.versions.folder(name, model.version)
-        before = self._in_use(name)
-        readers = {one.name: Reader(one, model, folder) for one in self._of(name)}
-        prepared = Prepared(readers, dict.fromkeys(readers, tried.network))
         self._loading.switch(prepared)
         prepared.done.wait(LIMIT_S)
         with self._lock:  # what was in use, and what is now
@@ -156,17 +154,26 @@ class Upgrades:
         except RecordFault as fault:
             self._announcer.log.error(f"a refusal was not written down: {fault}")
 
+    def _prepare(self, link: Link, network: Network) -> Prepared:
+        """Whatever reads with this model now, with its new version."""
+        readers, networks = self._loading.readers, self._loading.networks
+        new = [one for one in self._of(link.model.name) if one.name in networks]
+        return Prepared(
+            {one.name: readers[one.name].with_link(link) for one in new},
+            {one.name: self._company.around(network, one) for one in new},
+        )
+
     def _in_use(self, name: str) -> dict[str, Network]:
         """Digest -> network of what reads scans with this model now."""
-        networks = self._loading.networks
         return {
-            reader.model.digest: networks[interpretation]
-            for interpretation, reader in self._loading.readers.items()
-            if reader.model.name == name and interpretation in networks
+            one.model.digest: linked([one])
+            for chain in self._loading.networks.values()
+            for one in chain.links
+            if one.model.name == name
         }
 
     def _of(self, name: str) -> tuple[Interpretation, ...]:
-        return tuple(one for one in self._interpretations if one.model == name)
+        return tuple(one for one in self._interpretations if name in one.models)
 
     def _is_current(self) -> bool:
         with self._lock:

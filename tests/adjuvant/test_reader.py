@@ -27,5 +27,6 @@ def test_a_job_names_the_model_and_its_digest() -> None:
     reader = Reader(interpretation, model(), Path("models/thyroid/0.1.0"))
     task = reader.task("instance")
     assert (task.interpretation, task.model) == ("thyroid", "thyroid 0.1.0")
-    assert task.model_digest == reader.model.digest == reader.in_use.digest
-    assert reader.in_use.simulated
+    (in_use,) = reader.in_use
+    assert task.model_digest == reader.model.digest == in_use.digest
+    assert in_use.simulated

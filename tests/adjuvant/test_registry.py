@@ -55,7 +55,7 @@ def test_the_first_start_is_written_down_once(models: Path) -> None:
 def test_an_activation_outlives_a_restart_and_is_not_to_be_misread(models: Path) -> None:
     activate(started(models, "0.1.0"), "0.2.0")
     registry = started(models, "0.1.0")
-    shown = registry.in_use(active(registry))
+    (shown,) = registry.in_use(active(registry))
     assert (shown.version, shown.configured, shown.chosen_by) == ("0.2.0", "0.1.0", "alice")
     assert shown.chosen_at is not None
 
@@ -65,7 +65,7 @@ def test_what_the_configuration_newly_names_ends_an_activation(models: Path) -> 
     registry = started(models, "0.3.0")
     assert active(registry).model.version == "0.3.0"
     assert registry.record.entries("thyroid")[-1]["from"]["version"] == "0.2.0"
-    assert registry.in_use(active(registry)).chosen_by == "configuration"
+    assert [one.chosen_by for one in registry.in_use(active(registry))] == ["configuration"]
 
 
 def test_a_configured_version_that_is_not_there_leaves_the_old_one_in_service(models: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,35 @@ from typing import Any
 import numpy as np
 
 from adjuvant.keras_archive import LARGEST
-from tests.networks import model
+from adjuvant.model import Model
+from tests.networks import cold_model, model
 
 SIZE = 64
 
 
 def write_version(models: Path, version: str, **changes: Any) -> Path:
     """`models/thyroid/<version>/` of `tests.networks.bright_network`; the version's folder."""
-    folder = models / "thyroid" / version
+    return _write(models, version, model, {"preprocessing": {"size": SIZE}, **changes})
+
+
+def write_cold_version(models: Path, version: str, **changes: Any) -> Path:
+    """The same of `tests.networks.cold_network`, in `models/cold-nodules/<version>/`."""
+    closer = {"preprocessing": {"margin": 1.25, "size": SIZE}}
+    return _write(models, version, cold_model, {**closer, **changes})
+
+
+def _write(
+    models: Path, version: str, contract_of: Callable[..., Model], changes: dict[str, Any]
+) -> Path:
+    folder = models / contract_of().name / version
     folder.mkdir(parents=True)
     weights = BytesIO()
     with zipfile.ZipFile(weights, "w") as archive:
         for name in LARGEST:
             archive.writestr(name, b"{}" if name.endswith(".json") else version.encode())
     (folder / "weights.keras").write_bytes(weights.getvalue())
-    contract = model(
+    contract = contract_of(
         version=version,
-        preprocessing={"size": SIZE},
         weights={"file": "weights.keras", "sha256": _digest(folder / "weights.keras")},
         **changes,
     )

@@ -1,4 +1,7 @@
-"""A new model version reads a scan again: beside the earlier results, or in their place."""
+"""A new model version reads a scan again: beside the earlier results, or in their place.
+
+The second one comes with a model that looks for cold nodules: their chain is a version as well.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,14 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
-from tests.builder import to_bytes
+from tests.builder import thyroid_counts, to_bytes, with_cold_discs
 from tests.integration.conftest import Start
 from tests.integration.hospital import SC, SEG, Hospital, scan
-from tests.integration.tiny import write_tiny_model
+from tests.integration.tiny import write_tiny_model, write_tiny_nodule_model
+
+FIRST = {"thyroid": "0.1.0"}
+SECOND = {"thyroid": "0.2.0", "cold-nodules": "0.1.0"}
+CHAIN = "thyroid 0.2.0 + cold-nodules 0.1.0"
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +28,20 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("versions")
     for version in ("0.1.0", "0.2.0"):
         write_tiny_model(folder / "thyroid" / version)
+    write_tiny_nodule_model(folder / "cold-nodules" / "0.1.0")
     return folder
 
 
 def in_service(versions: Path, version: str, earlier: str) -> dict[str, Any]:
-    models = {"thyroid": version}
+    models = FIRST if version == "0.1.0" else SECOND
     return {"ModelsDirectory": str(versions), "Models": models, "EarlierResults": earlier}
+
+
+def cold_scan() -> Dataset:
+    """A scan with one cold disc."""
+    dataset = scan()
+    dataset.PixelData = with_cold_discs(thyroid_counts(), (0, 0.6, 0.6, 0.03)).tobytes()
+    return dataset
 
 
 def correction_of(segmentation: Dataset) -> Dataset:
@@ -61,6 +76,13 @@ def software_on(hospital: Hospital, dataset: Dataset) -> list[str]:
     return pictures
 
 
+def labels_on(hospital: Hospital, dataset: Dataset) -> list[str]:
+    """What our segmentation of a scan outlines."""
+    segmentations = hospital.study(dataset.StudyInstanceUID)[SEG]
+    segments = [segment for one in segmentations for segment in one.SegmentSequence]
+    return [str(one.SegmentLabel) for one in segments if one.SegmentAlgorithmType == "AUTOMATIC"]
+
+
 def _models(results: list[Dataset]) -> list[str]:
     automatic = (
         one
@@ -68,13 +90,13 @@ def _models(results: list[Dataset]) -> list[str]:
         if "SegmentSequence" not in one
         or one.SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
     )
-    return [str(one.SoftwareVersions[1]) for one in automatic]
+    return [" + ".join(one.SoftwareVersions[1:]) for one in automatic]
 
 
 def test_a_new_version_keeps_or_replaces_the_earlier_results_and_never_a_correction(
     start: Start, tmp_path: Path, versions: Path
 ) -> None:
-    kept, replaced, data = scan(), scan(), tmp_path / "data"
+    kept, replaced, data = scan(), cold_scan(), tmp_path / "data"
     with start(data, adjuvant=in_service(versions, "0.1.0", "keep")) as hospital:
         first, second = (hospital.send_by_rest(to_bytes(one)) for one in (kept, replaced))
         assert {hospital.wait_for_end(one)["state"] for one in (first, second)} == {"done"}
@@ -84,18 +106,20 @@ def test_a_new_version_keeps_or_replaces_the_earlier_results_and_never_a_correct
         time.sleep(3)
     with start(data, adjuvant=in_service(versions, "0.2.0", "keep")) as hospital:
         assert software_on(hospital, kept) == ["thyroid 0.1.0"]  # nobody asked
-        read_again(hospital, first, "thyroid 0.2.0")
-        assert software_on(hospital, kept) == ["thyroid 0.1.0", "thyroid 0.2.0"]
+        read_again(hospital, first, CHAIN)
+        assert software_on(hospital, kept) == ["thyroid 0.1.0", CHAIN]
     with start(data, adjuvant=in_service(versions, "0.2.0", "replace")) as hospital:
-        read_again(hospital, second, "thyroid 0.2.0")
-        assert software_on(hospital, replaced) == ["thyroid 0.2.0"]
-        ends = {"thyroid 0.1.0": "superseded", "thyroid 0.2.0": "done"}
+        read_again(hospital, second, CHAIN)
+        assert software_on(hospital, replaced) == [CHAIN]
+        assert "Cold nodule 1" in labels_on(hospital, replaced)
+        assert [one["version"] for one in hospital.status()["models"]] == ["0.2.0", "0.1.0"]
+        ends = {"thyroid 0.1.0": "superseded", CHAIN: "done"}
         assert states(hospital, second) == ends
         assert hospital.read(by_hand).SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
-        assert software_on(hospital, kept) == ["thyroid 0.1.0", "thyroid 0.2.0"]
+        assert software_on(hospital, kept) == ["thyroid 0.1.0", CHAIN]
     with start(data, adjuvant=in_service(versions, "0.1.0", "replace")) as hospital:
         read_again(hospital, second, "thyroid 0.1.0")
         assert software_on(hospital, replaced) == ["thyroid 0.1.0"]
-        ends = {"thyroid 0.1.0": "done", "thyroid 0.2.0": "superseded"}
+        ends = {"thyroid 0.1.0": "done", CHAIN: "superseded"}
         assert states(hospital, second) == ends
         assert hospital.read(by_hand).SegmentSequence[0].SegmentAlgorithmType == "MANUAL"

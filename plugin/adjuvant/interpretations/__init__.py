@@ -17,14 +17,26 @@ class Interpretation:
     """The model that reads images, and what to make of its answer. Which images: the rules.
 
     `interpret` takes probabilities as float32 (frames, rows, columns, labels) on the source's own
-    matrix, and is a pure function.
+    matrix, and is a pure function. `nodules` is the model that looks for cold nodules in what was
+    found (`adjuvant.nodules`), where it is in service.
     """
 
     name: str
     model: str
     interpret: Callable[[Scan, Image, Model], Findings]
+    nodules: str | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The whole chain, in its order; all but the first may be missing."""
+        return (self.model,) if self.nodules is None else (self.model, self.nodules)
 
 
 INTERPRETATIONS: dict[str, Interpretation] = {
-    thyroid.NAME: Interpretation(name=thyroid.NAME, model="thyroid", interpret=thyroid.interpret),
+    thyroid.NAME: Interpretation(
+        name=thyroid.NAME,
+        model="thyroid",
+        interpret=thyroid.interpret,
+        nodules="cold-nodules",
+    ),
 }

@@ -8,38 +8,36 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from adjuvant.chain import Algorithm
 from adjuvant.findings import Findings
-from adjuvant.model import Model
 from adjuvant.results import provenance, uids
+from adjuvant.results.anatomy import BODY_PARTS
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.picture import draw_picture
 from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.results.seg import stand_in
 from adjuvant.scan import Scan
 
-# PS3.16 annex L: body part examined, by interpretation.
-BODY_PARTS = {"thyroid": "THYROID"}
-
 
 def render(
-    scan: Scan, findings: Findings, model: Model, presentation: Presentation = STANDARD
+    scan: Scan, findings: Findings, made_by: Algorithm, presentation: Presentation = STANDARD
 ) -> NDArray[np.uint8]:
     """The picture, uint8 (rows, columns, 3), RGB: scan, outlines, measurements, warnings."""
-    return draw_picture(scan, findings, model, presentation)
+    return draw_picture(scan, findings, made_by, presentation)
 
 
 def build_capture(
-    scan: Scan, findings: Findings, model: Model, presentation: Presentation = STANDARD
+    scan: Scan, findings: Findings, made_by: Algorithm, presentation: Presentation = STANDARD
 ) -> Dataset:
     """One SC with every view, uncompressed (compressing takes longer than all the rest).
 
     Raises Refusal where the source has no UIDs to refer to.
     """
     require_uids(scan.header)
-    names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
+    names = (scan.header.SOPInstanceUID, findings.interpretation, made_by.digest)
     result = SCImage.from_ref_dataset(
         ref_dataset=stand_in(scan),
-        pixel_array=render(scan, findings, model, presentation),
+        pixel_array=render(scan, findings, made_by, presentation),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
@@ -51,18 +49,18 @@ def build_capture(
         manufacturer=provenance.MANUFACTURER,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         series_description=provenance.series_description(
-            f"{findings.interpretation} picture", model
+            f"{findings.interpretation} picture", made_by
         ),
         specific_character_set=None,
     )
-    _describe_picture(result, scan, findings, model)
+    _describe_picture(result, scan, findings, made_by)
     copy_identity(scan.header, result)
-    provenance.describe_equipment(result, scan.header, model)
+    provenance.describe_equipment(result, scan.header, made_by)
     provenance.set_moment(result, scan.header)
     return result
 
 
-def _describe_picture(result: Dataset, scan: Scan, findings: Findings, model: Model) -> None:
+def _describe_picture(result: Dataset, scan: Scan, findings: Findings, made_by: Algorithm) -> None:
     # A sheet of several views has no one orientation.
     result.PatientOrientation = None
     result.pop("DateOfSecondaryCapture", None)
@@ -74,9 +72,9 @@ def _describe_picture(result: Dataset, scan: Scan, findings: Findings, model: Mo
     result.BodyPartExamined = BODY_PARTS.get(
         findings.interpretation, findings.interpretation.upper()[:16]
     )
-    sentences = (provenance.ADJUVANT_ONLY, provenance.warning(model))
+    sentences = (provenance.ADJUVANT_ONLY, provenance.warning(made_by))
     result.ImageComments = ". ".join(filter(None, sentences))
-    result.DerivationDescription = f"Outlines by {model.name} {model.version} on the source image"
+    result.DerivationDescription = f"Outlines by {made_by.title} on the source image"
     result.SourceImageSequence = [_source(scan)]
     result.PixelData += b"\0" * (len(result.PixelData) % 2)
     result["PixelData"].VR = "OW"

@@ -16,11 +16,11 @@ from pydicom.pixels.processing import apply_color_lut
 
 from adjuvant.findings import Code, Segment
 from adjuvant.results.presentation import ColourMap
+from adjuvant.structures import NODULES
 
 RGB = tuple[int, int, int]
 
 GLAND = "69748006"
-NODULES = ("27925004", "237495005")
 
 # By SNOMED CT code of the segment's type.
 STRUCTURES: dict[str, RGB] = {

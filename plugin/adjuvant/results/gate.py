@@ -132,9 +132,8 @@ def _wrong_masks(scan: Scan, result: Dataset) -> Iterator[str]:
         yield f"masks of {matrix[0]} x {matrix[1]} on a source of {scan.shape[0]} x {scan.shape[1]}"
         return
     frames = len(result.get("PerFrameFunctionalGroupsSequence") or ())
-    expected = len(result.get("SegmentSequence") or ()) * len(scan.frames)
-    if not (frames == expected == result.get("NumberOfFrames")):
-        yield f"{result.get('NumberOfFrames')} frames, {frames} described, {expected} expected"
+    if frames != result.get("NumberOfFrames"):
+        yield f"{result.get('NumberOfFrames')} frames, {frames} described"
         return
     needed = -(-frames * matrix[0] * matrix[1] // 8)
     if len(result.PixelData) != needed + needed % 2:
@@ -148,6 +147,12 @@ def _misplaced(scan: Scan, findings: Findings, result: Dataset) -> Iterator[str]
     rows, columns = scan.shape
     stored = bits[: frames * rows * columns].reshape(frames, rows, columns).astype(np.bool_)
     places = {frame.number: place for place, frame in enumerate(scan.frames)}
+    missing = {
+        (number, place)
+        for number, segment in enumerate(findings.segments, 1)
+        for place, mask in enumerate(segment.masks)
+        if mask.any()
+    }
     for mask, groups in zip(stored, result.PerFrameFunctionalGroupsSequence, strict=True):
         segment = int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
         image = groups.DerivationImageSequence[0].SourceImageSequence[0]
@@ -156,11 +161,14 @@ def _misplaced(scan: Scan, findings: Findings, result: Dataset) -> Iterator[str]
             yield f"segment {segment} of {len(findings.segments)}"
             return
         found = findings.segments[segment - 1].masks[places[frame]]
+        missing.discard((segment, places[frame]))
         if not np.array_equal(mask, found):
             yield (
                 f"segment {segment} lies {_where(mask)} on frame {frame}"
                 f" and was found {_where(found)}"
             )
+    for segment, place in sorted(missing):
+        yield f"segment {segment} is missing on frame {scan.frames[place].number}"
 
 
 def _where(mask: Mask) -> str:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from adjuvant.findings import Findings, Segment
-from adjuvant.results.colours import FAINT_INK, INK, NODULES, RULE, Palette
+from adjuvant.results.colours import FAINT_INK, INK, RULE, Palette
 from adjuvant.results.contours import Curve, outlines
 from adjuvant.results.drawing import Style, draw_curves, fitted, tinted, width_of, write
 from adjuvant.results.table import Row, measure_rows, structure_rows
 from adjuvant.results.texts import Texts, number, number_of
 from adjuvant.scan import Frame, Scan
 from adjuvant.sides import right_is_on_the_left
-from adjuvant.structures import LOBES, StructureMeasures
+from adjuvant.structures import LOBES, NODULES, StructureMeasures
 
 SCALE_BARS_CM = (10, 5, 2, 1)
 BAR_WIDTH = 12

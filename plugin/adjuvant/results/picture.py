@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from adjuvant import __version__
+from adjuvant.chain import Algorithm
 from adjuvant.findings import Findings
-from adjuvant.model import Model
 from adjuvant.results.colours import (
     BAND,
     BAND_INK,
@@ -91,7 +91,7 @@ def arrange(scan: Scan, views: int, lines: int = 3) -> Layout:
 
 
 def draw_picture(
-    scan: Scan, findings: Findings, model: Model, presentation: Presentation
+    scan: Scan, findings: Findings, made_by: Algorithm, presentation: Presentation
 ) -> NDArray[np.uint8]:
     """The picture, uint8 (rows, columns, 3), RGB. No patient identification is on it."""
     language, colour_map = presentation.language, presentation.colour_map
@@ -101,11 +101,11 @@ def draw_picture(
     lines = max(len(reading.rows(place, look.texts)) for place in range(shown))
     layout = arrange(scan, shown, max(lines, 1))
     parts = [
-        _head(layout, findings, model, look.texts),
+        _head(layout, findings, made_by, look.texts),
         _views(layout, reading, look, shown),
         _legend(layout, findings, look),
         _cautions(layout, _remarks(scan, findings, language, shown)),
-        _foot(layout, model, look.texts),
+        _foot(layout, made_by, look.texts),
     ]
     picture = Image.new("RGB", (layout.width, sum(part.height for part in parts)), PAPER)
     top = 0
@@ -119,24 +119,22 @@ def _strip(layout: Layout, height: int, colour: tuple[int, int, int] = PAPER) ->
     return Image.new("RGB", (layout.width, height), colour)
 
 
-def _head(layout: Layout, findings: Findings, model: Model, texts: Texts) -> Image.Image:
+def _head(layout: Layout, findings: Findings, made_by: Algorithm, texts: Texts) -> Image.Image:
     """Title on the left, model and software on the right, or below where there is no room."""
     title = Style(round(layout.unit * 1.25), INK, bold=True)
     detail = Style(round(layout.unit * 0.85), FAINT_INK)
-    made_by = f"Adjuvant {__version__} · " + texts.model.format(
-        name=model.name, version=model.version
-    )
+    maker = f"Adjuvant {__version__} · {texts.model.format(title=made_by.title)}"
     heading = texts.titles.get(findings.interpretation, findings.interpretation)
     margin = layout.margin
-    beside = width_of(heading, title) + width_of(made_by, detail) + margin <= layout.inner
+    beside = width_of(heading, title) + width_of(maker, detail) + margin <= layout.inner
     strip = _strip(layout, margin + title.line + (0 if beside else detail.line) + margin // 2)
     draw = ImageDraw.Draw(strip)
     baseline = margin + title.size
     write(draw, (margin, baseline), heading, title, "ls")
     if beside:
-        write(draw, (layout.width - margin, baseline), made_by, detail, "rs")
+        write(draw, (layout.width - margin, baseline), maker, detail, "rs")
     else:
-        write(draw, (margin, baseline + detail.line), made_by, detail, "ls")
+        write(draw, (margin, baseline + detail.line), maker, detail, "ls")
     return strip
 
 
@@ -210,10 +208,10 @@ def _cautions(layout: Layout, remarks: list[str]) -> Image.Image:
     return strip
 
 
-def _foot(layout: Layout, model: Model, texts: Texts) -> Image.Image:
+def _foot(layout: Layout, made_by: Algorithm, texts: Texts) -> Image.Image:
     """What the picture is not; always there, always as large as the measurements."""
     lines = [(texts.adjuvant_only, BAND_INK)]
-    if model.simulated:
+    if made_by.simulated:
         lines.append((texts.simulated, CAUTION_PAPER))
     plain = Style(layout.unit, BAND_INK, bold=True)
     padding = round(layout.unit * 0.6)

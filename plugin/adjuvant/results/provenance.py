@@ -1,6 +1,7 @@
 """What made a result: equipment, device and algorithm, by IHE AI Results (AIR).
 
-One model digest is one Device UID: a new version of a model is a new device. Results are told from
+One digest is one Device UID: a new version of a model is a new device, and so is another chain of
+models. Results are told from
 other people's objects by this equipment, never by their description.
 
 Content Date and Time are the source's own: they say which moment of the patient the result shows,
@@ -18,8 +19,8 @@ from pydicom.uid import UID
 from pydicom.valuerep import DA, TM
 
 from adjuvant import __version__
+from adjuvant.chain import Algorithm
 from adjuvant.header import items, text, whole_number
-from adjuvant.model import Model
 from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
 
 __all__ = ["MANUFACTURER", "MODEL_NAME", "device_uid", "is_own", "result_uid"]
@@ -64,33 +65,33 @@ def _purpose(item: Dataset) -> tuple[str, str] | None:
     return None
 
 
-def describe_equipment(result: Dataset, source: Dataset, model: Model) -> None:
+def describe_equipment(result: Dataset, source: Dataset, made_by: Algorithm) -> None:
     """Write who made `result`: general equipment (PS3.3 C.7.5.1, C.7.5.2) and contributors."""
     result.Manufacturer = MANUFACTURER
     result.ManufacturerModelName = MODEL_NAME
-    result.SoftwareVersions = software_versions(model)
-    result.DeviceSerialNumber = model.digest
+    result.SoftwareVersions = software_versions(made_by)
+    result.DeviceSerialNumber = made_by.digest
     # What highdicom writes here would change with each of its releases, and the bytes with it.
-    result.ContributingEquipmentSequence = [*_acquisition(source), processing_equipment(model)]
+    result.ContributingEquipmentSequence = [*_acquisition(source), processing_equipment(made_by)]
     result.file_meta.ImplementationClassUID = UID(named_uid(IMPLEMENTATION))
     result.file_meta.ImplementationVersionName = f"ADJUVANT_{__version__}"[:16]
 
 
-def software_versions(model: Model) -> list[str]:
-    """This software, and the model that it ran."""
-    return [f"adjuvant {__version__}", f"{model.name} {model.version}"]
+def software_versions(made_by: Algorithm) -> list[str]:
+    """This software, and the models that it ran."""
+    return [f"adjuvant {__version__}", *(one.title for one in made_by.models)]
 
 
-def processing_equipment(model: Model) -> Dataset:
+def processing_equipment(made_by: Algorithm) -> Dataset:
     """The item of ContributingEquipmentSequence that IHE AIR asks for."""
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [code_item(*PROCESSING_EQUIPMENT)]
     item.Manufacturer = MANUFACTURER
     item.ManufacturerModelName = MODEL_NAME
-    item.SoftwareVersions = software_versions(model)
-    item.DeviceSerialNumber = model.digest
-    item.DeviceUID = device_uid(model.digest)
-    item.ContributionDescription = f"{ADJUVANT_ONLY}. {warning(model)}".strip()
+    item.SoftwareVersions = software_versions(made_by)
+    item.DeviceSerialNumber = made_by.digest
+    item.DeviceUID = device_uid(made_by.digest)
+    item.ContributionDescription = f"{ADJUVANT_ONLY}. {warning(made_by)}".strip()
     return item
 
 
@@ -106,17 +107,17 @@ def _acquisition(source: Dataset) -> list[Dataset]:
     return [item]
 
 
-def warning(model: Model) -> str:
+def warning(made_by: Algorithm) -> str:
     """What a reader must know of the weights before believing them; empty for clinical ones.
 
     At most 64 characters of ASCII: it fits LO and every character set.
     """
-    return SIMULATED_TRAINING if model.simulated else ""
+    return SIMULATED_TRAINING if made_by.simulated else ""
 
 
-def series_description(text: str, model: Model) -> str:
+def series_description(text: str, made_by: Algorithm) -> str:
     """`AI <text>`, with the warning on simulated training where it holds; at most 64 characters."""
-    caution = " - simulated training, not for clinical use" if model.simulated else ""
+    caution = " - simulated training, not for clinical use" if made_by.simulated else ""
     return f"AI {text}"[: 64 - len(caution)] + caution
 
 

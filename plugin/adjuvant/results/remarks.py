@@ -57,6 +57,21 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "keine Fläche in cm²: PixelSpacing ist nicht zwei positive Zahlen",
         "nl": "geen oppervlakte in cm²: PixelSpacing is niet twee positieve getallen",
     },
+    "cold nodules are candidates for a second look: sensitive, not specific": {
+        "fr": "nodules froids : candidats à une seconde lecture, sensible mais non spécifique",
+        "de": "kalte Knoten sind Kandidaten für einen zweiten Blick: sensitiv, nicht spezifisch",
+        "nl": "koude nodi zijn kandidaten voor een tweede blik: sensitief, niet specifiek",
+    },
+    "no cold nodule is marked: small and faint ones may be missed": {
+        "fr": "aucun nodule froid n’est marqué : un petit ou un faible peut échapper",
+        "de": "kein kalter Knoten markiert: kleine und schwache können übersehen sein",
+        "nl": "geen koude nodus gemarkeerd: kleine en zwakke kunnen gemist zijn",
+    },
+    "{count} more places are not marked": {
+        "fr": "{count} autres endroits ne sont pas marqués",
+        "de": "{count} weitere Stellen sind nicht markiert",
+        "nl": "{count} andere plaatsen zijn niet gemarkeerd",
+    },
     "lobes are not told apart: the header does not tell the view": {
         "fr": "lobes non distingués : l’en-tête n’indique pas l’incidence",
         "de": "Lappen nicht unterschieden: der Header nennt die Ansicht nicht",

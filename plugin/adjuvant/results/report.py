@@ -20,19 +20,19 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from adjuvant.chain import Algorithm
 from adjuvant.errors import Refusal
 from adjuvant.findings import Findings
 from adjuvant.header import whole_number
-from adjuvant.model import Model
 from adjuvant.results import provenance, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results import report_items as items
 from adjuvant.results.identity import copy_identity, require_uids
-from adjuvant.results.report_groups import groups_of, summary
+from adjuvant.results.report_groups import closer_looks, groups_of, summary
 from adjuvant.scan import Scan
 
 
-def build_report(scan: Scan, findings: Findings, model: Model) -> Dataset:
+def build_report(scan: Scan, findings: Findings, made_by: Algorithm) -> Dataset:
     """The report that belongs to the SEG and the SC of the same scan, findings and model.
 
     Where nothing is seen it says so, in code and in words. Raises Refusal where the source has
@@ -42,11 +42,12 @@ def build_report(scan: Scan, findings: Findings, model: Model) -> Dataset:
     interpretation = findings.interpretation
     uptake = words.PRESENT if findings.gland_seen else words.NOT_VISUALIZED
     remarks = [(words.QUALITY_FINDING, remark) for remark in findings.remarks]
-    first = summary(scan.header, interpretation, model, (words.UPTAKE, uptake), remarks)
-    groups = [first, *groups_of(scan, findings, model)]
-    result = _build(scan.header, interpretation, model, groups, "report")
+    first = summary(scan.header, interpretation, made_by, (words.UPTAKE, uptake), remarks)
+    groups = [first, *closer_looks(scan.header, findings, made_by)]
+    groups += groups_of(scan, findings, made_by)
+    result = _build(scan.header, interpretation, made_by, groups, "report")
     result.CurrentRequestedProcedureEvidenceSequence = _evidence(
-        scan.header, [_source(scan.header), *_siblings(scan.header, interpretation, model)]
+        scan.header, [_source(scan.header), *_siblings(scan.header, interpretation, made_by)]
     )
     frames = whole_number(scan.header, "NumberOfFrames") or 1
     result.CompletionFlag = "COMPLETE" if len(scan.frames) >= frames else "PARTIAL"
@@ -55,7 +56,7 @@ def build_report(scan: Scan, findings: Findings, model: Model) -> Dataset:
 
 
 def build_refusal_report(
-    header: Dataset, refusal: Refusal, model: Model, interpretation: str
+    header: Dataset, refusal: Refusal, made_by: Algorithm, interpretation: str
 ) -> Dataset:
     """`Refused`, with the reason: a scan that should have been analysed and could not be.
 
@@ -64,8 +65,8 @@ def build_refusal_report(
     """
     require_uids(header)
     reason = [(words.COMMENT, f"Refused ({refusal.code}): {refusal.reason}.")]
-    group = summary(header, interpretation, model, (words.OUTCOME, words.REFUSED), reason)
-    result = _build(header, interpretation, model, [group], "refusal")
+    group = summary(header, interpretation, made_by, (words.OUTCOME, words.REFUSED), reason)
+    result = _build(header, interpretation, made_by, [group], "refusal")
     result.CurrentRequestedProcedureEvidenceSequence = _evidence(header, [_source(header)])
     result.CompletionFlag = "PARTIAL"
     result.CompletionFlagDescription = items.plain(f"Refused: {refusal.code}")[:64]
@@ -73,16 +74,16 @@ def build_refusal_report(
 
 
 def _build(
-    header: Dataset, interpretation: str, model: Model, groups: list[Dataset], kind: uids.Kind
+    header: Dataset, interpretation: str, made_by: Algorithm, groups: list[Dataset], kind: uids.Kind
 ) -> Dataset:
     """The document: the tree's root and the modules around it (PS3.3 C.17)."""
-    result = items.container(words.TITLE, _content(model, groups), "1500", None)
-    names = (header.SOPInstanceUID, interpretation, model.digest)
+    result = items.container(words.TITLE, _content(made_by, groups), "1500", None)
+    names = (header.SOPInstanceUID, interpretation, made_by.digest)
     result.SOPClassUID = Comprehensive3DSRStorage
     result.SOPInstanceUID = uids.result_uid(*names, kind)
     result.SeriesInstanceUID = uids.series_uid(*names, kind)
     result.SeriesNumber = provenance.series_number(header, kind)
-    result.SeriesDescription = provenance.series_description(f"{interpretation} report", model)
+    result.SeriesDescription = provenance.series_description(f"{interpretation} report", made_by)
     result.Modality = "SR"
     result.InstanceNumber = 1
     result.VerificationFlag, result.PreliminaryFlag = "UNVERIFIED", "PRELIMINARY"
@@ -92,7 +93,7 @@ def _build(
     result.CodingSchemeIdentificationSequence = [words.coding_scheme()]
     result.file_meta = _file_meta(result)
     copy_identity(header, result)
-    provenance.describe_equipment(result, header, model)
+    provenance.describe_equipment(result, header, made_by)
     provenance.set_moment(result, header)
     return result
 
@@ -105,27 +106,27 @@ def _file_meta(result: Dataset) -> FileMetaDataset:
     return meta
 
 
-def _content(model: Model, groups: list[Dataset]) -> list[Dataset]:
+def _content(made_by: Algorithm, groups: list[Dataset]) -> list[Dataset]:
     """TID 1500: language, observer, procedure, and the groups."""
     return [
         items.code(words.LANGUAGE, words.ENGLISH, "HAS CONCEPT MOD"),
-        *_observer(model),
+        *_observer(made_by),
         items.code(words.PROCEDURE_REPORTED, words.PROCEDURE, "HAS CONCEPT MOD"),
         items.container(words.IMAGING_MEASUREMENTS, groups),
     ]
 
 
-def _observer(model: Model) -> list[Dataset]:
+def _observer(made_by: Algorithm) -> list[Dataset]:
     """TID 1004, equal to the Processing Equipment."""
     said = (
-        (words.DEVICE_NAME, f"{provenance.MODEL_NAME} {model.name} {model.version}"),
+        (words.DEVICE_NAME, f"{provenance.MODEL_NAME} {made_by.title}"),
         (words.DEVICE_MANUFACTURER, provenance.MANUFACTURER),
         (words.DEVICE_MODEL, provenance.MODEL_NAME),
-        (words.DEVICE_SERIAL, model.digest),
+        (words.DEVICE_SERIAL, made_by.digest),
     )
     return [
         items.code(words.OBSERVER_TYPE, words.DEVICE, "HAS OBS CONTEXT"),
-        items.uid(words.DEVICE_UID, uids.device_uid(model.digest)),
+        items.uid(words.DEVICE_UID, uids.device_uid(made_by.digest)),
         *(items.text(name, value, "HAS OBS CONTEXT") for name, value in said),
     ]
 
@@ -135,9 +136,11 @@ def _source(header: Dataset) -> tuple[str, str, str]:
     return header.SeriesInstanceUID, header.SOPClassUID, header.SOPInstanceUID
 
 
-def _siblings(header: Dataset, interpretation: str, model: Model) -> list[tuple[str, str, str]]:
+def _siblings(
+    header: Dataset, interpretation: str, made_by: Algorithm
+) -> list[tuple[str, str, str]]:
     """(series, SOP class, SOP instance) of the SEG and the SC, whose UIDs are known beforehand."""
-    names = (header.SOPInstanceUID, interpretation, model.digest)
+    names = (header.SOPInstanceUID, interpretation, made_by.digest)
     kinds: tuple[tuple[uids.Kind, str], ...] = (
         ("seg", SegmentationStorage),
         ("capture", SecondaryCaptureImageStorage),

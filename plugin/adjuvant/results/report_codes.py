@@ -64,6 +64,13 @@ COUNTS = Code("counts", SCHEME, "Counts in structure")
 MEAN_COUNTS = Code("mean-counts", SCHEME, "Mean counts per pixel")
 TO_BACKGROUND = Code("to-background", SCHEME, "Ratio of mean counts to background")
 SHARE_OF_LOBES = Code("share-of-lobes", SCHEME, "Share of counts of both lobes")
+LONG_AXIS = Code("103339001", "SCT", "Long axis")
+CONTRAST = Code("contrast", SCHEME, "Part of counts missing against surrounding gland")
+NETWORK_OUTPUT = Code(
+    "network-output", SCHEME, "Highest network output in structure, no calibrated probability"
+)
+CANDIDATES = Code("candidates", SCHEME, "Places marked for a second look")
+APPEARANCE = Code("appearance", SCHEME, "Appearance of structure")
 ASYMMETRY = Code("asymmetry", SCHEME, "Asymmetry of lobes, |R-L|/(R+L) of counts")
 TOTAL_COUNTS = Code("total-counts", SCHEME, "Counts in view")
 BACKGROUND = Code("background", SCHEME, "Mean background counts per pixel")
@@ -71,6 +78,16 @@ UPTAKE = Code("uptake", SCHEME, "Uptake of examined organ")
 OUTCOME = Code("outcome", SCHEME, "Outcome of analysis")
 REFUSED = Code("refused", SCHEME, "Refused")
 
+# PS3.16 CID 211: where in a lobe.
+TOPOGRAPHICAL_MODIFIER = Code("106233006", "SCT", "Topographical modifier")
+THIRDS = {
+    "upper": Code("264217000", "SCT", "Superior"),
+    "middle": Code("103342007", "SCT", "Mid-longitudinal"),
+    "lower": Code("261089000", "SCT", "Inferior"),
+}
+
+UNITY = Code("1", "UCUM", "no units")
+MILLIMETRE = Code("mm", "UCUM", "millimeter")
 SQUARE_CENTIMETRE = Code("cm2", "UCUM", "square centimeter")
 MILLILITRE = Code("mL", "UCUM", "milliliter")
 PERCENT = Code("%", "UCUM", "percent")

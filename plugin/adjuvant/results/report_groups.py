@@ -12,59 +12,75 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code as ConceptCode
 from pydicom.uid import SegmentationStorage
 
+from adjuvant.chain import Algorithm
 from adjuvant.findings import Code, Findings, FrameMeasures, Segment
 from adjuvant.model import Model
 from adjuvant.results import provenance, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results import report_items as items
+from adjuvant.results.anatomy import ORGANS, is_anatomy
 from adjuvant.scan import Scan
 from adjuvant.structures import StructureMeasures, measure_structures
 
-# Finding sites, by interpretation: the organ whose uptake is reported even where none is seen.
-ORGANS = {"thyroid": ConceptCode("69748006", "SCT", "Thyroid")}
-# A category that is a place of the body; what else lies in the organ is sited in the organ.
-ANATOMICAL_STRUCTURE = "91723000"
 
-
-def groups_of(scan: Scan, findings: Findings, model: Model) -> list[Dataset]:
+def groups_of(scan: Scan, findings: Findings, made_by: Algorithm) -> list[Dataset]:
     """Every view and, after it, the structures that are seen on it."""
     structures = measure_structures(scan, findings)
     # The same in every group: written once, shared.
-    common = algorithm_name(model)
-    names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
+    names_of = [algorithm_name(one) for one in made_by.models]
+    names = (scan.header.SOPInstanceUID, findings.interpretation, made_by.digest)
     segmentation = uids.result_uid(*names, "seg")
     groups = []
     for view in findings.measures:
         on_view = [one for one in structures if one.frame_number == view.frame_number]
-        groups.append(_of_view(scan.header, findings.interpretation, common, view, on_view))
-        groups += [
-            _of_structure(scan.header, segmentation, common, findings, one) for one in on_view
-        ]
+        groups.append(_of_view(scan.header, findings.interpretation, names_of[0], view, on_view))
+        for one in on_view:
+            drawn_by = names_of[findings.segments[one.segment_number - 1].drawn_by]
+            groups.append(_of_structure(scan.header, segmentation, drawn_by, findings, one))
     return groups
 
 
 def summary(
     source: Dataset,
     interpretation: str,
-    model: Model,
+    made_by: Algorithm,
     evaluation: tuple[ConceptCode, ConceptCode],
     sentences: list[tuple[ConceptCode, str]],
 ) -> Dataset:
     """TID 1501, first in the report: the outcome, and every sentence that a reader must know."""
-    uid = uids.tracking_uid(source.SOPInstanceUID, f"{interpretation} {model.digest}")
-    cautions = (provenance.ADJUVANT_ONLY, provenance.warning(model))
+    uid = uids.tracking_uid(source.SOPInstanceUID, f"{interpretation} {made_by.digest}")
+    cautions = (provenance.ADJUVANT_ONLY, provenance.warning(made_by))
     comments = [(words.COMMENT, caution) for caution in cautions if caution]
     return _group(
         "1501",
         [
             *_tracking("Analysis", uid),
             *_organ(interpretation),
-            *algorithm(model),
+            *algorithm(made_by.models[0]),
             items.code(*evaluation),
             items.image(words.SOURCE_OF_MEASUREMENT, _instance(source)),
             *(items.text(name, sentence) for name, sentence in [*sentences, *comments]),
         ],
     )
+
+
+def closer_looks(source: Dataset, findings: Findings, made_by: Algorithm) -> list[Dataset]:
+    """TID 1501 for each model that looked closer at what the first one found: which, and how many
+    places it marked."""
+    groups = []
+    for place, model in enumerate(made_by.models[1:], start=1):
+        label = f"Analysis, {model.title}"
+        uid = uids.tracking_uid(source.SOPInstanceUID, f"{label} {made_by.digest}")
+        marked = sum(segment.drawn_by == place for segment in findings.segments)
+        content = [
+            *_tracking(label, uid),
+            *_organ(findings.interpretation),
+            *algorithm(model),
+            items.number(words.CANDIDATES, marked, words.UNITY),
+            items.image(words.SOURCE_OF_MEASUREMENT, _instance(source)),
+        ]
+        groups.append(_group("1501", content))
+    return groups
 
 
 def algorithm(model: Model) -> list[Dataset]:
@@ -147,9 +163,10 @@ def _of_structure(
             *_tracking(segment.label, uids.tracking_uid(segmentation, segment.label)),
             items.code(words.FINDING_CATEGORY, _concept(segment.category)),
             items.code(words.FINDING, _concept(segment.type)),
-            *_site(segment, findings.interpretation),
+            *_site(segment, one, findings),
             *common,
             *_structure_numbers(one),
+            *_nodule_content(segment, one),
             items.image(words.SEGMENTATION_FRAME, drawn, segment=one.segment_number),
             items.image(words.SEGMENTED_IMAGE, _instance(source), frame=one.frame_number),
         ],
@@ -170,6 +187,22 @@ def _structure_numbers(one: StructureMeasures) -> list[Dataset]:
     return [items.number(name, value, unit) for name, value, unit in measured if value is not None]
 
 
+def _nodule_content(segment: Segment, one: StructureMeasures) -> list[Dataset]:
+    """What is said of a nodule only: that it is a candidate, its size, contrast and conspicuity."""
+    if one.nodule is None:
+        return []
+    contrast = None if one.nodule.contrast is None else 100 * one.nodule.contrast
+    measured = (
+        (words.LONG_AXIS, one.nodule.length_mm, words.MILLIMETRE),
+        (words.CONTRAST, contrast, words.PERCENT),
+        (words.NETWORK_OUTPUT, segment.output, words.UNITY),
+    )
+    found = [items.number(name, value, unit) for name, value, unit in measured if value is not None]
+    if segment.modifier is not None:
+        found.append(items.code(words.APPEARANCE, _concept(segment.modifier)))
+    return found
+
+
 def _group(template: str, content: list[Dataset]) -> Dataset:
     return items.container(words.MEASUREMENT_GROUP, content, template)
 
@@ -186,10 +219,17 @@ def _organ(interpretation: str) -> list[Dataset]:
     return [items.code(words.FINDING_SITE, organ, "HAS CONCEPT MOD")] if organ else []
 
 
-def _site(segment: Segment, interpretation: str) -> list[Dataset]:
-    if segment.category.value != ANATOMICAL_STRUCTURE:
-        return _organ(interpretation)
-    return [items.code(words.FINDING_SITE, _concept(segment.type), "HAS CONCEPT MOD")]
+def _site(segment: Segment, one: StructureMeasures, findings: Findings) -> list[Dataset]:
+    """The structure itself, the lobe and its third where they are told, or the organ."""
+    if is_anatomy(segment):
+        return [items.code(words.FINDING_SITE, _concept(segment.type), "HAS CONCEPT MOD")]
+    nodule = one.nodule
+    if nodule is None or nodule.lobe is None or nodule.third is None:
+        return _organ(findings.interpretation)
+    lobe = next(other.type for other in findings.segments if other.type.value == nodule.lobe)
+    third = words.THIRDS[nodule.third]
+    modifier = items.code(words.TOPOGRAPHICAL_MODIFIER, third, "HAS CONCEPT MOD")
+    return [items.code(words.FINDING_SITE, _concept(lobe), "HAS CONCEPT MOD", [modifier])]
 
 
 def _concept(code: Code) -> ConceptCode:

@@ -77,9 +77,17 @@ def text(name: Code, value: str, relationship: Relationship = "CONTAINS") -> Dat
     return _item("TEXT", name, relationship, TextValue=plain(value))
 
 
-def code(name: Code, value: Code, relationship: Relationship = "CONTAINS") -> Dataset:
-    """A CODE."""
-    return _item("CODE", name, relationship, ConceptCodeSequence=[coded(value)])
+def code(
+    name: Code,
+    value: Code,
+    relationship: Relationship = "CONTAINS",
+    content: Iterable[Dataset] = (),
+) -> Dataset:
+    """A CODE; `content` are items that say more of it."""
+    values: dict[str, Any] = {"ConceptCodeSequence": [coded(value)]}
+    if more := list(content):
+        values["ContentSequence"] = more
+    return _item("CODE", name, relationship, **values)
 
 
 def uid(name: Code, value: str) -> Dataset:

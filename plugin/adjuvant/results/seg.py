@@ -13,6 +13,7 @@ highdicom needs to read the file back.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 
 import highdicom as hd
 import numpy as np
@@ -24,30 +25,34 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pydicom.valuerep import DS
 
-from adjuvant.findings import Code, Findings, Segment
-from adjuvant.model import Model
+from adjuvant.chain import Algorithm
+from adjuvant.findings import Findings, Segment
 from adjuvant.results import provenance, uids
+from adjuvant.results.anatomy import ORGANS, concept, is_anatomy
 from adjuvant.results.colours import segment_colour
 from adjuvant.results.identity import copy_identity, require_uids
+from adjuvant.results.report_codes import coding_scheme
 from adjuvant.scan import Frame, Scan
+from adjuvant.structures import NODULES
 
 FRAME_CONTENT = Tag("FrameContentSequence")
 FRAME_LABEL = Tag("FrameLabel")
 
 
-def build_segmentation(scan: Scan, findings: Findings, model: Model) -> Dataset:
-    """One SEG with every segment on every frame, empty ones too, so that "not seen" is said.
+def build_segmentation(scan: Scan, findings: Findings, made_by: Algorithm) -> Dataset:
+    """One SEG with every structure on every frame, empty ones too, so that "not seen" is said.
 
-    Frames are ordered by segment, then by source frame. Raises Refusal where the source has no
-    UIDs to refer to.
+    A nodule has its own view only: on the others nobody looked for this one. Frames are ordered by
+    segment, then by source frame. Raises Refusal where the source has no UIDs to refer to.
     """
     require_uids(scan.header)
-    result = _build_over_stand_in(scan, findings, model)
+    result = _build_over_stand_in(scan, findings, made_by)
     _restore_references(result, scan)
+    _modify_types(result, findings.segments)
     _write_frames(result, scan, findings.segments)
     _write_geometry(result, scan)
     copy_identity(scan.header, result)
-    provenance.describe_equipment(result, scan.header, model)
+    provenance.describe_equipment(result, scan.header, made_by)
     provenance.set_moment(result, scan.header)
     return result
 
@@ -70,28 +75,28 @@ def stand_in(scan: Scan) -> Dataset:
     return image
 
 
-def _build_over_stand_in(scan: Scan, findings: Findings, model: Model) -> Dataset:
-    names = (scan.header.SOPInstanceUID, findings.interpretation, model.digest)
+def _build_over_stand_in(scan: Scan, findings: Findings, made_by: Algorithm) -> Dataset:
+    names = (scan.header.SOPInstanceUID, findings.interpretation, made_by.digest)
     sop_instance_uid = uids.result_uid(*names, "seg")
     return hd.seg.Segmentation(
         source_images=[stand_in(scan)],
         pixel_array=np.zeros((1, *scan.shape, len(findings.segments)), np.uint8),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=_describe(findings.segments, model, sop_instance_uid),
+        segment_descriptions=_describe(findings, made_by, sop_instance_uid),
         series_instance_uid=uids.series_uid(*names, "seg"),
         series_number=provenance.series_number(scan.header, "seg"),
         sop_instance_uid=sop_instance_uid,
         instance_number=1,
         manufacturer=provenance.MANUFACTURER,
         manufacturer_model_name=provenance.MODEL_NAME,
-        software_versions=model.version,
-        device_serial_number=model.digest,
+        software_versions=made_by.title,
+        device_serial_number=made_by.digest,
         omit_empty_frames=False,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         content_label=_content_label(findings.interpretation),
-        content_description=provenance.warning(model) or provenance.ADJUVANT_ONLY,
+        content_description=provenance.warning(made_by) or provenance.ADJUVANT_ONLY,
         series_description=provenance.series_description(
-            f"{findings.interpretation} outline", model
+            f"{findings.interpretation} outline", made_by
         ),
         # A stand-in has no character set; the source's own comes with its patient.
         specific_character_set=None,
@@ -107,34 +112,51 @@ def _content_label(interpretation: str) -> str:
 
 
 def _describe(
-    segments: tuple[Segment, ...], model: Model, sop_instance_uid: str
+    findings: Findings, made_by: Algorithm, sop_instance_uid: str
 ) -> list[hd.seg.SegmentDescription]:
-    """PS3.3 C.8.20.4: what each segment is, and which algorithm drew it."""
-    algorithm = hd.AlgorithmIdentificationSequence(
-        name=f"{provenance.MODEL_NAME} {model.name}",
-        family=codes.DCM.ArtificialIntelligence,
-        version=model.version,
-        source=provenance.MANUFACTURER,
-        parameters={"threshold": f"{model.output.threshold:g}", "digest": model.digest},
-    )
+    """PS3.3 C.8.20.4: what each segment is, where it lies, and which algorithm drew it."""
+    algorithms = [
+        hd.AlgorithmIdentificationSequence(
+            name=f"{provenance.MODEL_NAME} {model.name}",
+            family=codes.DCM.ArtificialIntelligence,
+            version=model.version,
+            source=provenance.MANUFACTURER,
+            parameters={"threshold": f"{model.output.threshold:g}", "digest": model.digest},
+        )
+        for model in made_by.models
+    ]
     return [
         hd.seg.SegmentDescription(
             segment_number=number,
             segment_label=segment.label,
-            segmented_property_category=_concept(segment.category),
-            segmented_property_type=_concept(segment.type),
+            segmented_property_category=concept(segment.category),
+            segmented_property_type=concept(segment.type),
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
+            algorithm_identification=algorithms[segment.drawn_by],
             tracking_id=segment.label,
             tracking_uid=uids.tracking_uid(sop_instance_uid, segment.label),
+            anatomic_regions=_organ(segment, findings.interpretation) or None,
             display_color=hd.color.CIELabColor.from_rgb(*segment_colour(segment)),
         )
-        for number, segment in enumerate(segments, 1)
+        for number, segment in enumerate(findings.segments, 1)
     ]
 
 
-def _concept(code: Code) -> ConceptCode:
-    return ConceptCode(code.value, code.scheme, code.meaning)
+def _organ(segment: Segment, interpretation: str) -> list[ConceptCode]:
+    """Where a segment lies that is no place of the body itself."""
+    organ = None if is_anatomy(segment) else ORGANS.get(interpretation)
+    return [] if organ is None else [organ]
+
+
+def _modify_types(result: Dataset, segments: tuple[Segment, ...]) -> None:
+    """More of a segment's type, by our own codes, which are identified as such."""
+    for item, segment in zip(result.SegmentSequence, segments, strict=True):
+        if segment.modifier is not None:
+            type_ = item.SegmentedPropertyTypeCodeSequence[0]
+            modifier = provenance.code_item(*astuple(segment.modifier))
+            type_.SegmentedPropertyTypeModifierCodeSequence = [modifier]
+            item.SegmentDescription = segment.modifier.meaning
+            result.CodingSchemeIdentificationSequence = [coding_scheme()]
 
 
 def _restore_references(result: Dataset, scan: Scan) -> None:
@@ -154,16 +176,30 @@ def _write_frames(result: Dataset, scan: Scan, segments: tuple[Segment, ...]) ->
     organization = uids.named_uid("dimensions", result.SOPInstanceUID)
     result.DimensionOrganizationSequence[0].DimensionOrganizationUID = organization
     result.DimensionIndexSequence = list(_dimensions(organization))
-    result.PerFrameFunctionalGroupsSequence = [
-        _functional_groups(scan.header, frame, (number, place))
-        for number in range(1, len(segments) + 1)
-        for place, frame in enumerate(scan.frames, 1)
+    written = [
+        (number, place)
+        for number, segment in enumerate(segments)
+        for place in range(len(scan.frames))
+        if segment.type.value not in NODULES or segment.masks[place].any()
     ]
-    masks = np.stack([segment.masks for segment in segments])
-    result.NumberOfFrames = len(result.PerFrameFunctionalGroupsSequence)
-    result.SegmentsOverlap = "YES" if (masks.sum(axis=0, dtype=np.uint8) > 1).any() else "NO"
-    result.PixelData = pack(masks)
+    result.PerFrameFunctionalGroupsSequence = [
+        _functional_groups(scan.header, scan.frames[place], (number + 1, place + 1))
+        for number, place in written
+    ]
+    result.NumberOfFrames = len(written)
+    result.SegmentsOverlap = "YES" if _overlap(segments) else "NO"
+    result.PixelData = pack(np.stack([segments[number].masks[place] for number, place in written]))
     result["PixelData"].VR = "OB"
+
+
+def _overlap(segments: tuple[Segment, ...]) -> bool:
+    """True where any pixel belongs to more than one segment."""
+    seen = np.zeros_like(segments[0].masks)
+    for segment in segments:
+        if (seen & segment.masks).any():
+            return True
+        seen |= segment.masks
+    return False
 
 
 def pack(masks: NDArray[np.bool_]) -> bytes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from adjuvant.findings import Findings, FrameMeasures
-from adjuvant.results.colours import NODULES
 from adjuvant.results.texts import Texts, name_of, number
-from adjuvant.structures import LOBES, StructureMeasures
+from adjuvant.structures import LOBES, NODULES, StructureMeasures
 
 Row = tuple[str, str]
 
@@ -45,10 +44,20 @@ def structure_rows(
     if len(shares) == len(LOBES):
         right = round(100 * shares[0])
         rows.append((texts.sides, f"{right} % / {100 - right} %"))
-    return rows + [
-        (name_of(segment, texts), _area(one.area_cm2, one.pixels, 2, texts))
-        for segment, one in nodules
-    ]
+    return rows + [(name_of(segment, texts), _of_nodule(one, texts)) for segment, one in nodules]
+
+
+def _of_nodule(one: StructureMeasures, texts: Texts) -> str:
+    """Where it is, where that is told, and how large."""
+    nodule = one.nodule
+    if nodule is None:
+        return _area(one.area_cm2, one.pixels, 2, texts)
+    length = nodule.length_mm
+    size = _area(None, one.pixels, 0, texts) if length is None else f"{number(length, 0, texts)} mm"
+    if nodule.lobe is None or nodule.third is None:
+        return size
+    side = texts.sides_of_lobes[LOBES.index(nodule.lobe)]
+    return f"{side}, {texts.thirds[nodule.third]} · {size}"
 
 
 def _area(cm2: float | None, pixels: int, digits: int, texts: Texts) -> str:

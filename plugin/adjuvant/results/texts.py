@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 
 from adjuvant.findings import Segment
+from adjuvant.nodule_measures import Third
 from adjuvant.results.presentation import Language
 
 
 @dataclass(frozen=True)
 class Texts:
-    """One language. `right` and `left` are the marks of the patient's sides."""
+    """One language. `right` and `left` are the marks of the patient's sides, `sides_of_lobes` the
+    words for the right and the left one, `thirds` for the parts of their height."""
 
     adjuvant_only: str
     simulated: str
@@ -27,6 +29,8 @@ class Texts:
     counts: str
     ratio: str
     sides: str
+    sides_of_lobes: tuple[str, str]
+    thirds: dict[Third, str]
     pixels: str
     nothing_seen: str
     not_measured: str
@@ -80,10 +84,12 @@ TEXTS: dict[Language, Texts] = {
         counts="Gland counts",
         ratio="Gland / background",
         sides="Right / left counts",
+        sides_of_lobes=("right", "left"),
+        thirds={"upper": "upper", "middle": "middle", "lower": "lower"},
         pixels="pixels",
         nothing_seen="No thyroid uptake seen",
         not_measured="not measured",
-        model="model {name} {version}",
+        model="model {title}",
         more_frames="{count} more views are not shown",
         counts_per_pixel=("counts", "/ pixel"),
         decimal=".",
@@ -119,10 +125,12 @@ TEXTS: dict[Language, Texts] = {
         counts="Coups dans la glande",
         ratio="Glande / bruit de fond",
         sides="Coups à droite / à gauche",
+        sides_of_lobes=("droite", "gauche"),
+        thirds={"upper": "haut", "middle": "milieu", "lower": "bas"},
         pixels="pixels",
         nothing_seen="Pas de fixation thyroïdienne visible",
         not_measured="non mesuré",
-        model="modèle {name} {version}",
+        model="modèle {title}",
         more_frames="{count} autres incidences ne sont pas montrées",
         counts_per_pixel=("coups", "/ pixel"),
         decimal=",",
@@ -158,10 +166,12 @@ TEXTS: dict[Language, Texts] = {
         counts="Impulse der Schilddrüse",
         ratio="Schilddrüse / Untergrund",
         sides="Impulse rechts / links",
+        sides_of_lobes=("rechts", "links"),
+        thirds={"upper": "oben", "middle": "Mitte", "lower": "unten"},
         pixels="Pixel",
         nothing_seen="Keine Anreicherung der Schilddrüse sichtbar",
         not_measured="nicht gemessen",
-        model="Modell {name} {version}",
+        model="Modell {title}",
         more_frames="{count} weitere Ansichten sind nicht gezeigt",
         counts_per_pixel=("Impulse", "/ Pixel"),
         decimal=",",
@@ -197,10 +207,12 @@ TEXTS: dict[Language, Texts] = {
         counts="Tellen in schildklier",
         ratio="Schildklier / achtergrond",
         sides="Tellen rechts / links",
+        sides_of_lobes=("rechts", "links"),
+        thirds={"upper": "boven", "middle": "midden", "lower": "onder"},
         pixels="pixels",
         nothing_seen="Geen opname in de schildklier zichtbaar",
         not_measured="niet gemeten",
-        model="model {name} {version}",
+        model="model {title}",
         more_frames="{count} andere opnamen worden niet getoond",
         counts_per_pixel=("tellen", "/ pixel"),
         decimal=",",

@@ -60,12 +60,11 @@ def findings(scan: Scan, *, seen: bool = True, remarks: tuple[str, ...] = ()) ->
     gland = gland_masks(scan) & seen
     row, column = np.indices(scan.shape)
     distance = np.hypot(row / scan.shape[0] - 0.45, column / scan.shape[1] - 0.4)
-    segments = (
-        Segment("Thyroid gland", ANATOMY, GLAND, gland),
-        Segment("Cold nodule 1", MORPHOLOGY, NODULE, gland & (distance < 0.03)),
-    )
+    segments = [Segment("Thyroid gland", ANATOMY, GLAND, gland)]
+    if seen:
+        segments.append(Segment("Cold nodule 1", MORPHOLOGY, NODULE, gland & (distance < 0.03)))
     measures = tuple(map(_measure, scan.frames, gland))
-    return Findings("thyroid", segments, measures, remarks)
+    return Findings("thyroid", tuple(segments), measures, remarks)
 
 
 def _measure(frame: Frame, gland: NDArray[np.bool_]) -> FrameMeasures:

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
-from adjuvant.findings import Findings, FrameMeasures
+from adjuvant.findings import Code, Findings, FrameMeasures, Segment
 from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations import thyroid
+from adjuvant.nodules import with_nodules
 from adjuvant.results.remarks import REMARKS, translate
 from adjuvant.results.texts import Language
 from adjuvant.scan import Frame, Scan
 from adjuvant.uptake import Calibration, with_uptake
-from tests.builder import code_item, nm_dataset, thyroid_counts, to_bytes
-from tests.networks import model
+from tests.builder import code_item, nm_dataset, thyroid_counts, to_bytes, with_cold_discs
+from tests.networks import cold_network, model
 
 LANGUAGES = [language for language in get_args(Language) if language != "en"]
 ROW, COLUMN = np.indices((256, 256))
@@ -102,8 +103,19 @@ def every_remark_on_uptake() -> Iterator[str]:
     yield from said(scan)
 
 
+def every_remark_on_nodules() -> Iterator[str]:
+    """None, some, and more than are marked."""
+    places = [(0, 0.42 + 0.03 * n, x, 0.012) for n in range(6) for x in (0.4, 0.6)]
+    bright = ellipse(130, 102, 32, 11) | ellipse(125, 153, 32, 11)
+    for discs in ([], places):
+        scan = read_scan(to_bytes(nm_dataset(with_cold_discs(thyroid_counts(), *discs))), Limits())
+        gland = Segment("", Code("", "", ""), Code("", "", ""), bright[None])
+        found = Findings("thyroid", (gland,), (), ())
+        yield from with_nodules(found, scan, cold_network()).remarks
+
+
 REFERENCE = (0.2, 2.0)
-SAID = sorted({*every_remark(), *every_remark_on_uptake()})
+SAID = sorted({*every_remark(), *every_remark_on_uptake(), *every_remark_on_nodules()})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
