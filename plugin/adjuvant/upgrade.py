@@ -147,12 +147,12 @@ class Upgrades:
     def _refuse(self, decision: Decision, model: Model, reason: str) -> None:
         if not self._is_current():
             return
-        self._tell(decision.name, state="refused", reason=reason, ended=utc(time.time()))
         refusal = replace(decision, change="refused", details=reason)
         try:
             self._announcer.wrote(self._registry.change(refusal, model))
         except RecordFault as fault:
             self._announcer.log.error(f"a refusal was not written down: {fault}")
+        self._tell(decision.name, state="refused", reason=reason, ended=utc(time.time()))
 
     def _prepare(self, link: Link, network: Network) -> Prepared:
         """Whatever reads with this model now, with its new version."""
