@@ -1,12 +1,14 @@
 # One command for each thing that one does with this project. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run viewer test test-kills lint types benchmarks lock audit fuzz clean
+.PHONY: help setup setup-dev install doctor demo run viewer test test-kills lint types benchmarks lock audit fuzz clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
 DATA ?= ./data
 ARGS ?=
+PREFIX ?=
+CONFIGURATION ?= orthanc.json
 FUZZ_EXAMPLES ?= 20000
 
 PYTHON := .venv/bin/python
@@ -23,6 +25,12 @@ setup: ## install what is missing to run: Debian packages (as root) and .venv
 
 setup-dev: ## the same, with what tests, linters and benchmarks need
 	@deploy/install.sh dev
+
+install: ## a copy for an Orthanc that runs already (PREFIX=/opt/adjuvant)
+	@deploy/install-to.sh "$(PREFIX)"
+
+doctor: ## what is wrong and how to mend it (CONFIGURATION=/etc/orthanc)
+	@PYTHONPATH=plugin python3 -m adjuvant doctor --configuration $(CONFIGURATION) $(ARGS)
 
 demo: setup ## a scan in, results out, on a real Orthanc (ARGS=--exit ends it afterwards)
 	@$(PYTHON) -m deploy.demo $(ARGS)

@@ -25,7 +25,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "pydicom": ("",),
     "re2": ("rules/",),
     "requests": ("archive.py", "pinning.py"),
-    "rich": ("__main__.py", "batch.py"),
+    "rich": ("commands.py", "batch.py"),
     "scipy": (
         "close_up.py",
         "nodules.py",
@@ -42,7 +42,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     ),
     "tensorflow": ("network.py",),
     "urllib3": ("archive.py", "pinning.py"),  # below requests
-    "typer": ("__main__.py", "batch.py"),
+    "typer": ("commands.py", "batch.py"),
 }
 # Importable before Orthanc has started, when nothing but the standard library may be needed.
 LIGHT = (
@@ -50,6 +50,7 @@ LIGHT = (
     "change_record.py",
     "choice.py",
     "database.py",
+    "doctor/command.py",
     "errors.py",
     "explorer.py",
     "first_start.py",
@@ -208,7 +209,7 @@ def test_only_the_plugin_script_imports_orthanc() -> None:
 
 
 def test_the_light_modules_need_nothing_but_the_standard_library() -> None:
-    modules = ", ".join(f"adjuvant.{name.removesuffix('.py')}" for name in LIGHT)
+    modules = ", ".join(f"adjuvant.{n.removesuffix('.py').replace('/', '.')}" for n in LIGHT)
     program = (
         f"import sys; sys.path.insert(0, {str(PLUGIN)!r}); import {modules}; "
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"

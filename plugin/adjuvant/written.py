@@ -25,12 +25,33 @@ def read_section(path: Path, section: str) -> dict[str, Any]:
 
     Raises Fault where there is none, or where it cannot be read.
     """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    for file in files:
+    for file in _files(path):
         found = _read(file).get(section)
         if isinstance(found, dict):
             return found
     raise Fault(f'{path} has no section "{section}"')
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """The whole configuration at `path`, a file or a folder.
+
+    Raises Fault where there is none, where it cannot be read, and where two files of a folder
+    have the same key, with which Orthanc does not start.
+    """
+    whole: dict[str, Any] = {}
+    origins: dict[str, Path] = {}
+    for file in _files(path):
+        for key, value in _read(file).items():
+            if key in origins:
+                raise Fault(f'"{key}" stands in both {origins[key]} and {file}')
+            origins[key], whole[key] = file, value
+    if not origins:
+        raise Fault(f"{path} holds no configuration")
+    return whole
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
 def _read(file: Path) -> dict[str, Any]:

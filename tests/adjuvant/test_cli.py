@@ -113,7 +113,7 @@ def test_wrong_arguments_end_at_once_with_one_clear_line(
 
 
 def test_tensorflow_is_not_imported_for_help_and_explain():
-    program = "import adjuvant.__main__, sys; sys.exit('tensorflow' in sys.modules)"
+    program = "import adjuvant.commands, sys; sys.exit('tensorflow' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(PLUGIN)},

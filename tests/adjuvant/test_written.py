@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adjuvant.errors import Fault
-from adjuvant.written import read_section
+from adjuvant.written import read_configuration, read_section
 
 WRITTEN = """
 // A comment
@@ -38,6 +38,24 @@ def test_a_folder_of_files_is_searched(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"Adjuvant": {"Enabled": true}}')
     (tmp_path / "c.txt").write_text("no configuration")
     assert read_section(tmp_path, "Adjuvant") == {"Enabled": True}
+
+
+def test_the_whole_configuration_is_that_of_all_files(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"Name": "Orthanc"}')
+    (tmp_path / "b.json").write_text('{"HttpPort": 1}')
+    assert read_configuration(tmp_path) == {"Name": "Orthanc", "HttpPort": 1}
+
+
+def test_a_key_in_two_files_is_told_because_orthanc_refuses_it(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text('{"Name": "Orthanc"}')
+    with pytest.raises(Fault, match=r'"Name" stands in both .*/a\.json and .*/b\.json'):
+        read_configuration(tmp_path)
+
+
+def test_a_folder_without_configuration_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="holds no configuration"):
+        read_configuration(tmp_path)
 
 
 @pytest.mark.parametrize(

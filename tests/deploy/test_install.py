@@ -132,3 +132,47 @@ def test_packages_are_installed_by_their_hashes_and_nothing_is_stamped_without(
     (asked,) = (machine / "asked").read_text().splitlines()
     assert "--require-hashes -r requirements/runtime.lock" in asked
     assert not list((machine / ".venv").glob(".adjuvant-*"))
+
+
+def install_to(prefix: str | Path, here: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(here / "deploy" / "install-to.sh"), str(prefix)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("", "please say where: make install PREFIX=/opt/adjuvant"),
+        ("opt", "PREFIX has to be an absolute path, got 'opt'"),
+        (ROOT, "PREFIX is this folder: run 'make setup'"),
+    ],
+)
+def test_a_copy_needs_another_place_to_go_to(prefix: str | Path, said: str) -> None:
+    ended = install_to(prefix)
+    assert (ended.returncode, ended.stderr) == (1, f"adjuvant: {said}\n")
+
+
+def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for name in ("deploy", "requirements", "models"):
+        shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns("viewer"))
+    for name in ("pyproject.toml", "orthanc.json", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, here)
+    (here / "plugin" / "__pycache__").mkdir(parents=True)
+    (here / "plugin" / "main.py").touch()
+    (here / "deploy" / "install.sh").write_text("#!/bin/sh\necho packages for $1\n")
+    for stale in ("plugin/old.py", "models/thyroid/9.0.0/model.json"):
+        (there / stale).parent.mkdir(parents=True)
+        (there / stale).touch()
+    ended = install_to(there, here)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "packages for runtime\n"
+    assert f'"PythonScript": "{there}/plugin/main.py"' in ended.stderr
+    assert os.listdir(there / "plugin") == ["main.py"]
+    assert {"0.2.0", "9.0.0"} <= set(os.listdir(there / "models" / "thyroid"))
+    assert ".new" not in os.listdir(there)

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Copies what an Orthanc needs to a folder of its own and installs the packages there:
+#
+#   deploy/install-to.sh /opt/adjuvant
+#
+# A second run upgrades: the plugin is replaced as a whole. Models are only added: those that
+# people released there stay.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'adjuvant: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+prefix="${1:-}"
+case "$prefix" in
+    '') die "please say where: make install PREFIX=/opt/adjuvant" ;;
+    /*) ;;
+    *) die "PREFIX has to be an absolute path, got '$prefix'" ;;
+esac
+umask 022 # whoever runs Orthanc has to read it
+mkdir -p "$prefix" || die "cannot make $prefix"
+[ "$(cd "$prefix" && pwd -P)" != "$(pwd -P)" ] || die "PREFIX is this folder: run 'make setup'"
+
+# Paths below this folder to the same paths below another one.
+copy() {
+    to="$1"
+    shift
+    tar -cf - --exclude=__pycache__ --exclude='*.egg-info' --exclude='.*' "$@" |
+        tar -xf - --no-same-owner --no-same-permissions -C "$to"
+}
+
+new="$prefix/.new"
+rm -rf "$new"
+mkdir "$new"
+trap 'rm -rf "$new"' EXIT
+copy "$new" plugin
+rm -rf "$prefix/plugin"
+mv "$new/plugin" "$prefix/plugin"
+copy "$prefix" models deploy/install.sh requirements pyproject.toml orthanc.json README.md LICENSE
+"$prefix/deploy/install.sh" runtime
+
+cat >&2 <<END
+adjuvant: installed in $prefix. Now change the configuration of your Orthanc:
+
+  "Plugins": ["/usr/share/orthanc/plugins"],
+  "PythonScript": "$prefix/plugin/main.py",
+  "Adjuvant": { "DataDirectory": "/var/lib/orthanc/adjuvant" }
+
+restart it, and see what is still wrong, if anything:
+
+  cd $prefix/plugin && python3 -m adjuvant doctor --configuration /etc/orthanc
+END
