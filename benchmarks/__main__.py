@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import endurance, footprint, latency, reception
+from benchmarks import endurance, footprint, latency, reception, shadow
 from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "reception": reception.measure,
     "latency": latency.measure,
+    "shadow": shadow.measure,
     "footprint": footprint.measure,
     "endurance": endurance.measure,
 }

@@ -43,13 +43,13 @@ def measure() -> Figures:
             times = []
             for scan in scans.draw_many(WARM_UP + SCANS):
                 store(link, scan)
-                times.append(_seconds_until_read(client, scan))
+                times.append(seconds_until_read(client, scan))
         steps = _steps(client)
         device = client.status()["device"]
     return _figures(spread(times[WARM_UP:]), steps, device)
 
 
-def _seconds_until_read(client: Client, scan: Dataset) -> float:
+def seconds_until_read(client: Client, scan: Dataset) -> float:
     """Until the SEG, the SC and the SR have been downloaded, which is what a viewer needs."""
     begun = perf_counter()
     study = client.find(scan.StudyInstanceUID)

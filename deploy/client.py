@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -32,6 +33,10 @@ class Client:
     def json(self, path: str) -> Any:
         """The answer to GET, decoded."""
         return self.get(path).json()
+
+    def post(self, path: str, document: Any) -> Any:
+        """The answer to POST of JSON, decoded; raises ClientError unless it is 200."""
+        return self._checked("POST", path, data=json.dumps(document)).json()
 
     def status(self) -> dict[str, Any]:
         """`/adjuvant/status`."""
