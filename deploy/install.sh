@@ -20,7 +20,7 @@ case "$kind" in
     runtime) ;;
     viewer) commands="nginx:nginx-light node:nodejs npm:npm" ;;
     dev)
-        commands="nginx:nginx-light node:nodejs npm:npm chromium:chromium"
+        commands="nginx:nginx-light node:nodejs npm:npm chromium:chromium strace:strace"
         packages="$packages fonts-dejavu-core"
         pins=dev
         ;;

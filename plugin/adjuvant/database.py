@@ -115,6 +115,7 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     # What a power cut takes from the ledger, the change log gives back.
     database.execute("PRAGMA synchronous=NORMAL")
     database.execute(f"PRAGMA journal_size_limit={LARGEST_JOURNAL}")
+    sqlite_file.keep_inside(database)
     sqlite_file.require_whole(database, f"the ledger {path}", LedgerCorrupt)
     _migrate(database, path)
 

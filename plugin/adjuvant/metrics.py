@@ -29,6 +29,7 @@ from adjuvant.figures import (
     of_shadows,
     of_window,
 )
+from adjuvant.sqlite_file import keep_inside
 
 if TYPE_CHECKING:
     from adjuvant.api import Desk
@@ -109,6 +110,7 @@ class Metrics:
         if ledger is not None:
             with closing(sqlite3.connect(f"{ledger.path.as_uri()}?mode=ro", uri=True)) as database:
                 database.row_factory = sqlite3.Row
+                keep_inside(database)
                 self._read_ended(database)
                 figures |= of_queue(database, len(self.desk.inbox))
         figures |= {**self._of_routes(), **self._of_shadows()}

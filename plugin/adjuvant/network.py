@@ -230,7 +230,8 @@ def _freeze(tf: Any, network: Any, size: int, place: str) -> Callable[[Batch], B
     )
 
     signature = tf.TensorSpec((None, size, size, CHANNELS), tf.float32)
-    graph = tf.function(lambda x: network(x, training=False), jit_compile=False)
+    # Autograph writes code into the folder for temporary files; Keras' layers need none of it.
+    graph = tf.function(lambda x: network(x, training=False), autograph=False, jit_compile=False)
     try:
         frozen = convert_variables_to_constants_v2(graph.get_concrete_function(signature))
     except (ValueError, TypeError) as fault:

@@ -7,6 +7,7 @@ module, so it is imported in that thread as well, when Orthanc is already storin
 from __future__ import annotations
 
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -170,6 +171,7 @@ class Service:
 
     def _work(self, settings: Settings, rulebook: Rulebook, archive: Archive) -> None:
         path = locate(settings.data_directory, self._host.base) / LEDGER_FILE
+        tempfile.tempdir = str(path.parent)  # packages write nowhere else either
         while not self._stop.is_set():
             try:
                 self._session(path, settings, rulebook, archive)

@@ -26,6 +26,11 @@ def translated(what: str, fault: type[Fault], corrupt: type[Fault]) -> Iterator[
         raise kind(f"{what} cannot be used: {cause}") from cause
 
 
+def keep_inside(database: sqlite3.Connection) -> None:
+    """Have SQLite sort in memory: it would write into the system's folder for temporary files."""
+    database.execute("PRAGMA temp_store=MEMORY")
+
+
 def require_whole(database: sqlite3.Connection, what: str, corrupt: type[Fault]) -> None:
     """Raise `corrupt` where SQLite's own check finds damage."""
     said = database.execute("PRAGMA quick_check(1)").fetchone()[0]

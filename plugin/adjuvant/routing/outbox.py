@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from adjuvant.errors import Fault
-from adjuvant.sqlite_file import require_whole, transaction, translated
+from adjuvant.sqlite_file import keep_inside, require_whole, transaction, translated
 
 STATES = ("waiting", "sending", "committing", "sent", "failed", "gone")
 LONGEST_DELAY_S = 600.0
@@ -79,6 +79,7 @@ class Outbox:
     def _prepare(self, lost: bool) -> None:
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode=WAL")
+        keep_inside(self._database)
         # Nothing else remembers what has to be sent: it is on the disk before the job is done.
         self._database.execute("PRAGMA synchronous=FULL")
         require_whole(self._database, str(self.path), OutboxCorrupt)
