@@ -84,9 +84,9 @@ audit: setup-dev ## look up known vulnerabilities of what is locked (needs the n
 		echo "audit: requirements/$$lock.lock is not found clean: it has a vulnerability, or a" \
 			"package could not be looked up (see above)" >&2; exit 1; }; done
 
-fuzz: setup-dev ## damaged headers and files for a long time (FUZZ_EXAMPLES=20000)
+fuzz: setup-dev ## damaged files, headers and rules for a long time (FUZZ_EXAMPLES=20000)
 	@ADJUVANT_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON) -m pytest --timeout 0 $(ARGS) \
-		tests/adjuvant/test_fuzzing.py
+		tests/adjuvant/test_fuzzing.py tests/adjuvant/test_image.py tests/adjuvant/rules
 
 clean: ## remove .venv and caches; never data, models or Debian packages
 	rm -rf .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build

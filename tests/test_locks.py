@@ -65,7 +65,7 @@ def test_an_audit_that_could_look_nothing_up_has_failed(
     program.write_text(answer)
     program.chmod(0o755)
     ended = subprocess.run(
-        ["make", "--directory", ROOT, "audit", f"AUDIT={tmp_path}"],
+        ["make", "-C", ROOT, "--old-file=setup-dev", "audit", f"AUDIT={tmp_path}"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -6,11 +6,10 @@ true compressed streams, rather than bytes of noise.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from functools import cache
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
@@ -21,13 +20,10 @@ from adjuvant.image import Limits, read_header, read_scan
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.results.provenance import is_own
 from adjuvant.rules.syntax import default_rules
+from tests.fuzz import tried
 from tests.headers import STYLES, to_bytes
 
-BOUNDED = settings(
-    max_examples=int(os.environ.get("ADJUVANT_FUZZ_EXAMPLES", "60")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+BOUNDED = tried(60)
 VRS = st.sampled_from(["CS", "DS", "IS", "LO", "SQ", "UI", "UN", "US", "OW", "PN", "AT", "FD"])
 VALUES = st.one_of(
     st.binary(max_size=60),

@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -20,6 +20,7 @@ from adjuvant.errors import Refusal
 from adjuvant.image import Limits, read_header, read_scan
 from adjuvant.scan import Scan
 from tests.bad_inputs import BAD_INPUTS, BadInput
+from tests.fuzz import tried
 from tests.headers import STYLES, nm_dataset, thyroid_counts, to_bytes
 
 
@@ -128,7 +129,7 @@ TAGS = sorted(tag for tag in nm_dataset(thyroid_counts(16, 16)).keys())  # noqa:
 VRS = st.sampled_from(["US", "LO", "CS", "IS", "DS", "SQ", "OW", "UI", "AT", "FD", "UN", "PN"])
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@tried(400)
 @example(0x00280009, "SQ", bytes(8), False)
 @given(st.sampled_from(TAGS), VRS, st.binary(max_size=40), st.booleans())
 def test_no_mutation_of_an_element_ends_otherwise(tag: int, vr: str, raw: bytes, own_vr: bool):
@@ -139,7 +140,7 @@ def test_no_mutation_of_an_element_ends_otherwise(tag: int, vr: str, raw: bytes,
     ends_well(ds)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@tried(400)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12), st.floats(0, 1))
 def test_no_damage_to_the_file_ends_otherwise(bytes_at: list[tuple[float, int]], end: float):
     """Any bytes overwritten anywhere in the header, and the file cut anywhere."""

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
@@ -23,6 +23,7 @@ from tests.adjuvant.rules.rule_sets import (
     header,
 )
 from tests.builder import code_item
+from tests.fuzz import tried
 
 DESCRIPTION = {"Tag": "StudyDescription"}
 
@@ -154,7 +155,7 @@ def test_the_condition_that_decided_is_named(
     assert (verdict.applies, verdict.condition, verdict.reason) == (expected, condition, reason)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@tried(60)
 @given(RULE_SETS, HEADERS)
 def test_no_valid_rule_raises_for_any_header(written: list[dict[str, Any]], ds: Dataset) -> None:
     with quiet():
@@ -165,7 +166,7 @@ def test_no_valid_rule_raises_for_any_header(written: list[dict[str, Any]], ds: 
     assert deciding == ([] if decision.rule is None else [decision.rule])
 
 
-@settings(max_examples=40, deadline=None)
+@tried(40)
 @given(RULE_SETS)
 def test_no_reason_repeats_a_value_of_the_header(written: list[dict[str, Any]]) -> None:
     secret = "Geheimnis"

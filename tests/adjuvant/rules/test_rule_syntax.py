@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adjuvant.errors import RuleFault
@@ -16,6 +16,7 @@ from adjuvant.image import read_header
 from adjuvant.rules.condition_syntax import DEEPEST, MOST_CONDITIONS
 from adjuvant.rules.syntax import DEFAULT_RULES, MOST_RULES, default_rules, read_rules
 from tests.adjuvant.rules.rule_sets import KNOWN, RULE_SETS, header, rule
+from tests.fuzz import tried
 from tests.headers import STYLES, to_bytes
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "rules.md"
@@ -148,7 +149,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@tried(40)
 @given(JSON | st.lists(st.builds(rule, JSON), min_size=1, max_size=2))
 def test_any_json_is_a_rule_set_or_one_line(written: object) -> None:
     said = ""
@@ -159,7 +160,7 @@ def test_any_json_is_a_rule_set_or_one_line(written: object) -> None:
     assert "\n" not in said
 
 
-@settings(max_examples=20, deadline=None)
+@tried(20)
 @given(RULE_SETS)
 def test_a_set_that_is_written_out_and_read_again_is_the_same(written: Any) -> None:
     first = read_rules(written, KNOWN)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 
@@ -15,6 +15,7 @@ from adjuvant.image import read_header
 from adjuvant.rules.thyroid import TEXTS, THYROID, explain_thyroid
 from adjuvant.rules.verdict import Verdict
 from tests.adjuvant.rules.rule_sets import header
+from tests.fuzz import tried
 from tests.headers import STYLES, code_item, nm_dataset, thyroid_counts, to_bytes
 
 YES = [
@@ -158,7 +159,7 @@ def test_the_request_is_asked_too():
     assert explain_thyroid(header(RequestAttributesSequence=[request])).applies
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(st.text(max_size=64))
 def test_reasons_never_repeat_the_text(name: str):
     words = f"thyroid {name}"
