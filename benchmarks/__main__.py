@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
 from benchmarks import endurance, footprint, latency, reception, shadow
-from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save
+from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save, with_load
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
 
@@ -43,7 +44,8 @@ def main() -> int:
     try:
         for name in names:
             print(f"measuring {name} …", flush=True)
-            figures = BENCHMARKS[name]()
+            load = os.getloadavg()[0]
+            figures = with_load(BENCHMARKS[name](), load)
             save(figures)
             print(f"\n{figures.text}\n", flush=True)
     except (BenchmarkError, ClientError, ServeError) as fault:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
@@ -170,6 +170,15 @@ def machine() -> dict[str, Any]:
     }
 
 
+def with_load(figures: Figures, load: float) -> Figures:
+    """The same figures, with what else the machine had to do when they were begun: their reader
+    has to know. `load` is the load average of the last minute."""
+    told = f"When this was begun, the machine had a load of {load:.1f} from other work."
+    return replace(
+        figures, text=f"{figures.text}\n\n{told}", values={**figures.values, "load": round(load, 1)}
+    )
+
+
 def save(figures: Figures, folder: Path = FIGURES) -> None:
     """Keep the figures for machines, and the section of the page that shows them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,6 +189,7 @@ def save(figures: Figures, folder: Path = FIGURES) -> None:
 
 def run_one(measure: Callable[[], Figures]) -> None:
     """What each script does when it is run by itself."""
-    figures = measure()
+    load = os.getloadavg()[0]
+    figures = with_load(measure(), load)
     save(figures)
     print(f"## {figures.title}\n\n{figures.text}\n")

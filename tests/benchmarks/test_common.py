@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydicom.uid import UID
 
-from benchmarks.common import Figures, Scans, markdown, save, spread
+from benchmarks.common import Figures, Scans, markdown, save, spread, with_load
 
 
 def test_every_scan_is_another_patient_with_the_same_pixels() -> None:
@@ -25,6 +25,13 @@ def test_spread_is_in_milliseconds() -> None:
 
 def test_a_table_has_a_head_a_rule_and_rows() -> None:
     assert markdown(["a", "b"], [["x", 1]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+
+
+def test_figures_say_what_else_the_machine_had_to_do() -> None:
+    found = with_load(Figures("name", "Title", "text", {"ms": 1.5}), 3.14159)
+    assert found.values == {"ms": 1.5, "load": 3.1}
+    assert found.text.startswith("text\n\n")
+    assert "a load of 3.1 from other work" in found.text
 
 
 def test_figures_are_kept_for_people_and_for_machines(tmp_path: Path) -> None:
