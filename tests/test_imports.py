@@ -66,6 +66,7 @@ ENGINE = (
     "archive",
     "change_record",
     "choice",
+    "corrections",
     "delivery",
     "dry_run",
     "demand",

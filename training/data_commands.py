@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -57,6 +57,14 @@ def collect(
     authority: Annotated[
         Path | None, typer.Option(help="PEM file with the certificate to trust.")
     ] = None,
+    corrections: Annotated[
+        bool,
+        typer.Option("--corrections", help="Also corrections that a person accepted (Orthanc)."),
+    ] = False,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="orthanc.json (or its folder) whose rules choose the scans."),
+    ] = None,
     name: OwnNames = None,
     any_name: AnyName = False,
     dry_run: DryRun = False,
@@ -64,13 +72,20 @@ def collect(
     """Take scans and outlines from a folder, an Orthanc or a DICOMweb server, pseudonymously."""
     from training.collect.collection import collect as run
     from training.collect.objects import Chooser
+    from training.collect.orthanc import Orthanc
+    from training.collect.site_rules import site_rules
+    from training.collect.withdrawn import withdraw
     from training.data_report import tell_collected
 
     console = Console(stderr=True)
     with plain_errors():
         pseudonyms = _pseudonyms(key_file, out)
-        source = _source(folder, orthanc, dicomweb, (query or [], label or [], user, authority))
-        chooser = Chooser(pseudonyms, _names(name, any_name))
+        how = _How(query or [], label or [], user, authority, corrections)
+        source = _source(folder, orthanc, dicomweb, how)
+        chooser = Chooser(pseudonyms, _names(name, any_name), rules=site_rules(rules))
+        if corrections and isinstance(source, Orthanc) and not dry_run:
+            gone = withdraw(out, pseudonyms, source.accepted())
+            typer.echo(f"taken back: {gone} corrections that are not accepted any more")
         tell_collected(run(source, chooser, out, console, dry_run=dry_run))
 
 
@@ -194,11 +209,21 @@ def _names(own: list[str] | None, any_name: bool) -> Names:
     return Names(read_names(own or []), "gland" if any_name else None)
 
 
+class _How(NamedTuple):
+    """What is to be taken from a source, and how to be let in."""
+
+    query: list[str]
+    labels: list[str]
+    user: str | None
+    authority: Path | None
+    corrections: bool
+
+
 def _source(
     folder: Path | None,
     orthanc: str | None,
     dicomweb: str | None,
-    how: tuple[list[str], list[str], str | None, Path | None],
+    how: _How,
 ) -> Source:
     """The one source that was named. Raises ValueError where it is none or several."""
     from training.collect.dicomweb import DicomWeb
@@ -206,18 +231,21 @@ def _source(
     from training.collect.rest import Access
     from training.collect.source import Folder
 
-    query, labels, user, authority = how
     if sum(one is not None for one in (folder, orthanc, dicomweb)) != 1:
         raise ValueError("name one source: --folder, --orthanc or --dicomweb")
-    wanted = dict(_key_and_value(one) for one in query)
-    if labels and orthanc is None:
+    wanted = dict(_key_and_value(one) for one in how.query)
+    if how.labels and orthanc is None:
         raise ValueError("--label is for --orthanc: nothing else knows labels")
+    if how.corrections and orthanc is None:
+        raise ValueError("--corrections is for --orthanc: nothing else knows what was accepted")
     if folder is not None:
         if wanted:
             raise ValueError("--query is for servers; a folder is read as a whole")
         return Folder(folder)
-    access = Access(str(orthanc or dicomweb), user, os.environ.get(PASSWORD), authority)
-    return Orthanc(access, wanted, labels) if orthanc else DicomWeb(access, wanted)
+    access = Access(str(orthanc or dicomweb), how.user, os.environ.get(PASSWORD), how.authority)
+    if orthanc is None:
+        return DicomWeb(access, wanted)
+    return Orthanc(access, wanted, how.labels, corrections=how.corrections)
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

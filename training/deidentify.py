@@ -59,7 +59,6 @@ REPLACED = ("D_TAGS",)
 DUMMY = "REMOVED"
 # What a person called an outline: replaced by what it means.
 LABELS = frozenset({"ROIName", "SegmentLabel"})
-OTHER_LABEL = "other"
 NAMING = ("PatientName", "PatientID", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName")
 NAMING_STUDY: tuple[str, ...] = (
     "AccessionNumber",
@@ -85,7 +84,7 @@ def identity_of(header: Dataset) -> str:
 def deidentify(source: Dataset, pseudonyms: Pseudonyms, labels: Names) -> Dataset:
     """A new data set without anything that says whose it is; `source` is left as it was.
 
-    Names of outlines become "gland", "nodule" or "other", as `labels` understands them.
+    Names of outlines become "gland", "lobe", "nodule" or "other", as `labels` understands them.
 
     What is not understood is not kept. Raises nothing for a damaged attribute: that one is lost.
     """
@@ -167,7 +166,7 @@ def _kept(element: DataElement, known: _Known) -> Any:
     if vr in DATES:
         return _moved(element, known.shift)
     if keyword in LABELS:
-        return known.labels.label_of(str(element.value or "")) or OTHER_LABEL
+        return known.labels.word_for(str(element.value or ""))
     if keyword == "SegmentAlgorithmName":
         return element.value if element.value in KNOWN_TOOLS else DUMMY
     action = _action(element.tag)

@@ -14,11 +14,12 @@ from adjuvant.errors import Fault
 from adjuvant.health import Health, Log
 from adjuvant.inbox import Inbox
 from adjuvant.ledger import Ledger, LedgerFault
-from adjuvant.rest import control, jobs, models, reconcile, routing, rules, status
+from adjuvant.rest import control, corrections, jobs, models, reconcile, routing, rules, status
 from adjuvant.rest.openapi import describe
 from adjuvant.rest.table import Answer, Asked, Problem, Request, Route, Table
 
 if TYPE_CHECKING:
+    from adjuvant.corrections.desk import CorrectionDesk
     from adjuvant.demand import Demand
     from adjuvant.model_desk import ModelDesk
     from adjuvant.routing.routing import Routing
@@ -34,6 +35,7 @@ class Desk:
     health: Health
     inbox: Inbox
     ledger: Ledger | None = None
+    corrections: CorrectionDesk | None = None
     demand: Demand | None = None
     models: ModelDesk | None = None
     routing: Routing | None = None
@@ -82,6 +84,7 @@ ROUTES = Table(
     *status.ROUTES,
     *jobs.ROUTES,
     *control.ROUTES,
+    *corrections.ROUTES,
     *models.ROUTES,
     *reconcile.ROUTES,
     *routing.ROUTES,

@@ -223,6 +223,14 @@ class Archive:
             if answer.status_code != 404:
                 self._require(answer, "/instances/…")
 
+    def keep_metadata(self, instance: str, number: int, value: str) -> None:
+        """Write metadata of our own of an instance; `number` is from 1024 on. Nothing happens
+        where the instance is gone."""
+        path = f"/instances/{instance}/metadata/{number}"
+        with self._answer("PUT", path, data=value.encode()) as answer:
+            if answer.status_code != 404:
+                self._require(answer, "/instances/…/metadata")
+
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """One page of the change log, after number `since`."""
         page = self._json("GET", f"/changes?since={since}&limit={limit}")

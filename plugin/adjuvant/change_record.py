@@ -1,4 +1,6 @@
-"""Every change of what reads scans, one JSON line each: appended, synchronised, never rewritten.
+"""Decisions of people, one JSON line each: appended, synchronised, never rewritten.
+
+One such file holds every change of what reads scans, another what was accepted as a correction.
 
 Each line holds the SHA-256 of the line before it and its own, so that a line that was altered,
 removed or inserted is found. Who can rewrite the whole file can hide it: the digest of the last
@@ -52,10 +54,10 @@ class ChangeRecord:
         with self._lock:
             return self._head
 
-    def entries(self, model: str) -> list[Entry]:
-        """All about one model, the oldest first."""
+    def entries(self, model: str | None = None) -> list[Entry]:
+        """All about one model (None: all), the oldest first."""
         with self._lock:
-            return [entry for entry in self._entries if entry.get("model") == model]
+            return [entry for entry in self._entries if model in (None, entry.get("model"))]
 
     def append(self, entry: Entry) -> Entry:
         """Write one line and return it as written. Raises RecordFault; then nothing changed."""

@@ -21,6 +21,7 @@ from adjuvant.api import Desk
 from adjuvant.archive import Archive, connection, wait_for_archive
 from adjuvant.change_record import RecordFault
 from adjuvant.config import SECTION, ConfigFault, Settings, locate, read_settings
+from adjuvant.corrections.office import Office
 from adjuvant.demand import Demand, Patience
 from adjuvant.errors import ArchiveFault, Fault, RuleFault
 from adjuvant.first_start import FILE as FIRST_START_FILE
@@ -200,6 +201,11 @@ class Service:
             self._desk.models = keeping.desk(worker.loading)
             limits = Limits(settings.maximum_matrix, settings.maximum_frames)
             unhurried = archive.another(UNHURRIED_S)
+            corrections = Office(path.parent, archive, (health, self._log))
+            since = self._since(path.parent, settings, archive)
+            self._desk.corrections = corrections.open(
+                tuple(INTERPRETATIONS), settings.sweep_seconds, since
+            )
             keeping.shadow.start(
                 Means(unhurried, limits, lambda: worker.busy, lambda: worker.loading.networks)
             )
@@ -213,6 +219,8 @@ class Service:
                 if desk.demand is not None:
                     desk.demand.close()
                 desk.demand = desk.ledger = desk.routing = desk.rules = desk.models = None
+                desk.corrections = None
+                corrections.close()
                 rules.close()
                 routing.close()
                 keeping.shadow.close()

@@ -147,7 +147,7 @@ def small_orthanc(certificate: Path | None = None) -> Iterator[SmallOrthanc]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_POST = do_DELETE = do_GET
+        do_POST = do_PUT = do_DELETE = do_GET
 
         def log_message(self, *_: Any) -> None: ...
 

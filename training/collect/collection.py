@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -70,7 +70,8 @@ def collect(
                     continue
                 kept = _kept(chooser, item)
                 if journal is not None:
-                    journal.append(_line(token, kept, _store(folder, kept)))
+                    line = _line(token, kept, _store(folder, kept))
+                    journal.append(replace(line, accepted=item.accepted))
                 done.add(token)
                 summary.add(item, kept)
     finally:

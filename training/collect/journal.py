@@ -26,6 +26,7 @@ class Line:
 
     `names` are tokens of the names by which an outline without UIDs may refer to it. `reason` is
     free of patient data. Objects with a fault, which may pass, are tried again next time.
+    `accepted`: outlines that a person accepted as a correction of our result.
     """
 
     token: str
@@ -36,6 +37,7 @@ class Line:
     instance: str | None = None
     risk: str | None = None
     names: tuple[str, ...] = field(default=())
+    accepted: bool = False
 
 
 def read_journal(folder: Path) -> list[Line]:

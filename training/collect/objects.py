@@ -24,7 +24,7 @@ from adjuvant.scan import Scan
 from training.burnt_in import burnt_in_risk
 from training.collect.journal import Outcome
 from training.collect.source import Item
-from training.deidentify import deidentify, to_file
+from training.deidentify import METHOD, deidentify, to_file
 from training.pseudonyms import Pseudonyms
 from training.rois.drawing import Drawing, Drawings, Ellipse, Outline, RoiError
 from training.rois.labels import Names
@@ -65,6 +65,9 @@ class Chooser:
             header = read_header(data)
         except Refusal as refusal:
             return Kept("passed over", refusal.reason)
+        if text(header, "DeidentificationMethod") == METHOD and not holds_drawings(header):
+            # Drawn on a second Orthanc: taken again, its patient would have a second pseudonym.
+            return Kept("passed over", "it is out of a collection of ours, pseudonymous already")
         if holds_drawings(header):
             return self._outlines(data)
         decision = self.rules.decide(header, self.interpretation)
@@ -149,7 +152,7 @@ def _image(found: Drawings, labels: Names, pseudonyms: Pseudonyms) -> dict[str, 
         kind, points = _points(drawing)
         instance, frame = drawing.reference.instance, drawing.reference.frame
         roi: dict[str, object] = {
-            "Name": labels.label_of(drawing.name) or "other",
+            "Name": labels.word_for(drawing.name),
             "Type": kind,
             "Point_px": [f"({x!r}, {y!r})" for x, y in points],
         }

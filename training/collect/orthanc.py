@@ -1,9 +1,16 @@
-"""An Orthanc over its REST API: studies by a query and labels, one page at a time."""
+"""An Orthanc over its REST API: studies by a query and labels, one page at a time.
+
+Where it runs Adjuvant, that says which segmentations are corrections of results: what a viewer
+saved over an outline of the network is no truth before a person has accepted it, whatever it says
+of itself. So only accepted ones are taken, and only when asked for.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from training.collect.rest import Access, Rest
@@ -13,29 +20,87 @@ PAGE = 100
 # Of a study with a planar image, what may be a scan or hold outlines.
 MODALITIES = frozenset({"NM", "SEG", "RTSTRUCT", "SR"})
 LABELS_SINCE = (1, 12, 0)
+CORRECTIONS = "/adjuvant/corrections"
+CORRECTIONS_PAGE = 1000
 
 
 class Orthanc:
     """Studies with an NM series that match `query` (keyword -> value, * and ? allowed).
 
-    With `labels`, only studies that carry all of them (Orthanc 1.12 or newer).
+    With `labels`, only studies that carry all of them (Orthanc 1.12 or newer). With `corrections`,
+    also the segmentations that people accepted as corrections.
     """
 
     def __init__(
-        self, access: Access, query: Mapping[str, str], labels: Sequence[str] = ()
+        self,
+        access: Access,
+        query: Mapping[str, str],
+        labels: Sequence[str] = (),
+        *,
+        corrections: bool = False,
     ) -> None:
         self._rest = Rest(access)
         self._query, self._labels = dict(query), list(labels)
+        self._wanted = corrections
+
+    def accepted(self) -> dict[str, str]:
+        """What stands for each accepted correction (`Item.key`) -> its identifier.
+
+        Raises SourceFault where this Orthanc has no list of corrections.
+        """
+        listed = self._corrections()
+        if listed is None:
+            raise SourceFault("--corrections: this Orthanc has no list of corrections (Adjuvant)")
+        return {_accepted_key(one): instance for instance, one in _accepted(listed).items()}
 
     def items(self) -> Iterator[Item]:
         """Every instance of the series of interest. Raises SourceFault."""
         if self._labels:
             self._require_labels()
+        listed = self._corrections() or []
+        corrections, accepted = {one["instance"] for one in listed}, _accepted(listed)
         for study in self._studies():
             said = "series of a study"
             for series in self._rest.json(f"/studies/{study}/series", said=said):
-                if series["MainDicomTags"].get("Modality") in MODALITIES:
-                    yield from map(self._item, series["Instances"])
+                if series["MainDicomTags"].get("Modality") not in MODALITIES:
+                    continue
+                for instance in series["Instances"]:
+                    if instance not in corrections:
+                        yield self._item(instance)
+                    elif self._wanted and instance in accepted:
+                        yield self._correction(accepted[instance])
+
+    def _corrections(self) -> list[dict[str, Any]] | None:
+        """Every correction that Adjuvant knows; None where this Orthanc has no Adjuvant.
+
+        Raises SourceFault where it has one that does not answer: then nothing tells what is whose.
+        """
+        listed: list[dict[str, Any]] = []
+        while True:
+            path = f"{CORRECTIONS}?limit={CORRECTIONS_PAGE}&offset={len(listed)}"
+            page = self._rest.json_if_there(path, said=f"GET {CORRECTIONS}")
+            if page is None:
+                return None
+            found = page["corrections"]
+            listed += found
+            if len(found) < CORRECTIONS_PAGE:
+                return listed
+
+    def _correction(self, correction: dict[str, Any]) -> Item:
+        instance, digest = correction["instance"], correction["sha256"]
+        return Item(
+            key=_accepted_key(correction),
+            fetch=partial(self._accepted_file, instance, digest),
+            place=f"Orthanc instance {instance}",
+            accepted=True,
+        )
+
+    def _accepted_file(self, instance: str, digest: str) -> bytes:
+        said = "GET /instances/…/file"
+        data, _ = self._rest.data(f"/instances/{instance}/file", said=said)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise SourceFault("this is not the file that was accepted: it was replaced")
+        return data
 
     def _studies(self) -> Iterator[str]:
         """Identifiers of the studies, each once. The order of Orthanc's answers is stable."""
@@ -84,3 +149,15 @@ class Orthanc:
             fetch=lambda: self._rest.data(f"/instances/{instance}/file", said=said)[0],
             place=f"Orthanc instance {instance}",
         )
+
+
+def _accepted(listed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The accepted ones by their instance; one that was drawn on several scans stands there once
+    for each, and has to be accepted for all."""
+    refused = {one["instance"] for one in listed if one["state"] != "accepted"}
+    return {one["instance"]: one for one in listed if one["instance"] not in refused}
+
+
+def _accepted_key(correction: Mapping[str, Any]) -> str:
+    """Another one than that of the instance: before, it was seen and not taken."""
+    return f"orthanc {correction['instance']} accepted {correction['sha256']}"

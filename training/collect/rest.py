@@ -28,6 +28,10 @@ class Access:
     authority: Path | None = None
 
 
+class NotThere(SourceFault):
+    """The server has nothing at this path."""
+
+
 class Rest:
     """Requests to one server. Every fault is a SourceFault that names the path, not its answer."""
 
@@ -50,6 +54,13 @@ class Rest:
             return answer.json()
         except requests.JSONDecodeError as fault:
             raise SourceFault(f"{said}: the answer is not JSON") from fault
+
+    def json_if_there(self, path: str, *, said: str) -> Any:
+        """The same; None where the server has no such path (404)."""
+        try:
+            return self.json(path, said=said)
+        except NotThere:
+            return None
 
     def data(self, path: str, *, said: str, **request: Any) -> tuple[bytes, str]:
         """The bytes of an answer and its content type."""
@@ -75,6 +86,8 @@ class Rest:
             raise SourceFault(f"{said}: {type(fault).__name__}") from fault
         if answer.status_code in (401, 403):
             raise SourceFault(f"{said}: {answer.status_code}, user or password are not accepted")
+        if answer.status_code == 404:
+            raise NotThere(f"{said}: the server answered 404")
         if not answer.ok:
             raise SourceFault(f"{said}: the server answered {answer.status_code}")
         return answer

@@ -21,7 +21,8 @@ class Item:
     """One object of a source. `key` stands for it on every visit; `fetch` brings its bytes.
 
     `place` is where the user finds it, for messages on the screen; `stem` is its file's name
-    without the ending, by which an outline without UIDs may refer to it.
+    without the ending, by which an outline without UIDs may refer to it. `accepted`: a person
+    accepted it as a correction of our result.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Item:
     place: str
     stem: str | None = None
     folder: str | None = None
+    accepted: bool = False
 
 
 class Source(Protocol):

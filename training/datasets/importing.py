@@ -2,6 +2,11 @@
 
 Nothing is guessed and nothing is dropped in silence: an outline that cannot be used, a scan without
 an outline and an outline without a scan are each counted and named.
+
+What a network drew becomes no truth by itself. Where the collection holds a result of ours, a
+segmentation of the same scan may be a copy of it that a viewer marked as drawn by hand: it is taken
+only if a person accepted it (`collect --corrections`). An outline of any format that is ours, pixel
+by pixel, is left out.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -21,11 +26,22 @@ from adjuvant.image import Limits, read_scan
 from adjuvant.scan import Frame, Scan
 from training.collect.journal import Line, read_journal, scans_of
 from training.collect.source import Folder, SourceFault, read_file
-from training.dataset import DatasetError, Entry, read_entry, write_case, write_index
+from training.dataset import (
+    INDEX,
+    DatasetError,
+    Entry,
+    case_path,
+    read_entry,
+    read_index,
+    write_case,
+    write_index,
+)
 from training.datasets.matching import Matcher
 from training.datasets.nodules import nodules_of
+from training.datasets.own_results import OwnResults, read_own_results
 from training.datasets.plane import plane_of
 from training.datasets.properties import scan_properties
+from training.datasets.split import read_split
 from training.phantom.case import Case
 from training.progress import progress_bar
 from training.pseudonyms import Pseudonyms
@@ -33,18 +49,23 @@ from training.rois.drawing import Drawing, Drawings, RoiError
 from training.rois.labels import Label, Names
 from training.rois.placing import Placed, place
 from training.rois.readers import read_drawings
+from training.rois.segmentation import READER as SEGMENTATION
 
 HIGHEST_COUNT = np.iinfo(np.uint16).max
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A drawing with its meaning, the format that it came in, and the file for messages."""
+    """A drawing with its meaning, the format that it came in, and the file for messages.
+
+    `accepted`: a person accepted it as a correction of our result.
+    """
 
     label: Label
     drawing: Drawing
     reader: str
     file: str
+    accepted: bool = False
 
 
 @dataclass
@@ -86,6 +107,7 @@ def import_outlines(
     if not scans:
         raise DatasetError(f"{request.collection} holds no collected scan")
     report = Report()
+    ours = read_own_results(request.collection)
     drawn = _gather(request, scans, report, console)
     with progress_bar(console) as bar:
         for line in bar.track(scans, description="placing outlines"):
@@ -93,7 +115,13 @@ def import_outlines(
             if not here:
                 report.counts["scans without an outline"] += 1
                 continue
-            for case in _cases(request.collection, line, here, report):
+            teaching = _teaching(here, line, ours, report)
+            accepted = any(one.accepted for one in teaching)
+            for case in _cases(request.collection, line, teaching, report):
+                if not accepted and ours.drew(str(line.instance), case.gland):
+                    said = f"{case.case_id} is outlined exactly as by our network"
+                    report.problem("outlines that are our own", teaching[0].file, said)
+                    continue
                 report.entries.append(
                     Entry(case.case_id, case.patient_id, case.properties)
                     if dry_run
@@ -101,8 +129,29 @@ def import_outlines(
                 )
                 report.counts["cases"] += 1
     if not dry_run:
+        _take_back(folder, scans, report)
         _write_index(folder, report.entries)
     return report
+
+
+def _take_back(folder: Path, scans: list[Line], report: Report) -> None:
+    """Remove the cases of corrections that are not accepted any more. A frozen test set stays."""
+    made = {entry.case_id for entry in report.entries}
+    stems = {_case_stem(line) for line in scans}
+    entries = read_index(folder) if (folder / INDEX).exists() else []
+    split = read_split(folder)
+    frozen = split.frozen.cases if split is not None and split.frozen is not None else {}
+    for entry in entries:
+        gone = entry.properties.get("correction") and entry.case_id not in made
+        if not gone or entry.case_id.rpartition("-f")[0] not in stems:
+            continue
+        if entry.case_id in frozen:
+            said = "its correction is not accepted any more, but the test set is frozen"
+            report.problem("frozen cases without an accepted outline", entry.case_id, said)
+            continue
+        case_path(folder, entry.case_id).unlink(missing_ok=True)
+        said = "removed: its correction is not accepted any more"
+        report.problem("corrections taken back", entry.case_id, said)
 
 
 def _write_index(folder: Path, entries: list[Entry]) -> None:
@@ -111,7 +160,7 @@ def _write_index(folder: Path, entries: list[Entry]) -> None:
     for path in sorted((folder / "cases").glob("*.npz")):
         if path.stem not in known:
             known[path.stem] = read_entry(folder, path.stem)
-    if known:
+    if known or (folder / INDEX).exists():
         write_index(folder, known.values())
 
 
@@ -122,31 +171,51 @@ def _gather(
     matcher = Matcher(scans, request.pseudonyms)
     drawn: dict[str, list[Drawn]] = defaultdict(list)
     with progress_bar(console) as bar:
-        for place_, data in bar.track(list(_files(request)), description="reading outlines"):
+        for file in bar.track(list(_files(request)), description="reading outlines"):
+            place_ = file.place
             try:
-                found = read_drawings(data())
+                found = read_drawings(file.read())
             except (RoiError, SourceFault) as fault:
                 report.problem("unreadable files of outlines", str(place_), str(fault))
                 continue
             for said in found.problems:
                 report.problem("unusable outlines", str(place_), said)
             for instance, one in _matched(found, place_, matcher, request.names, report):
-                drawn[instance].append(one)
+                drawn[instance].append(replace(one, accepted=file.accepted))
     return drawn
 
 
-def _files(request: Request) -> Iterator[tuple[PurePosixPath, Callable[[], bytes]]]:
-    """(path below its root, call that reads it) of every file that should hold outlines."""
+@dataclass(frozen=True)
+class _File:
+    """A file that should hold outlines: its path below its root, and the call that reads it."""
+
+    place: PurePosixPath
+    read: Callable[[], bytes]
+    accepted: bool = False
+
+
+def _files(request: Request) -> Iterator[_File]:
     for line in read_journal(request.collection):
         if line.outcome == "outlines" and line.file is not None:
             path = request.collection / line.file
-            yield PurePosixPath(line.file), partial(read_file, path)
+            yield _File(PurePosixPath(line.file), partial(read_file, path), line.accepted)
     for root in request.rois:
         if root.is_file():
-            yield PurePosixPath(root.name), partial(read_file, root)
+            yield _File(PurePosixPath(root.name), partial(read_file, root))
             continue
         for item in Folder(root).items():
-            yield PurePosixPath(item.place), item.fetch
+            yield _File(PurePosixPath(item.place), item.fetch)
+
+
+def _teaching(here: list[Drawn], line: Line, ours: OwnResults, report: Report) -> list[Drawn]:
+    """What may teach: segmentations beside a result of ours only where a person accepted them."""
+    if not ours.of(str(line.instance)):
+        return here
+    refused = {one.file for one in here if one.reader == SEGMENTATION and not one.accepted}
+    for file in sorted(refused):
+        said = "drawn over our result, and nobody accepted it"
+        report.problem("corrections not accepted", file, said)
+    return [one for one in here if one.file not in refused]
 
 
 def _matched(
@@ -192,6 +261,8 @@ def _cases(collection: Path, line: Line, drawn: list[Drawn], report: Report) -> 
         for remark in placed.remarks:
             report.problem("remarks", files, remark)
         readers = "+".join(sorted({one.reader for one in here}))
+        if any(one.accepted for one in here):
+            case.properties["correction"] = True
         case.properties.update(reader=readers, source_hash=hashlib.sha256(data).hexdigest()[:32])
         yield case
 
@@ -212,15 +283,19 @@ def _frame_of(drawing: Drawing, scan: Scan) -> int:
     return told
 
 
+def _case_stem(line: Line) -> str:
+    """What the cases of all frames of one scan begin with."""
+    return f"{line.patient}-{hashlib.sha256(str(line.instance).encode()).hexdigest()[:12]}"
+
+
 def _case(line: Line, scan: Scan, frame: Frame, placed: Placed) -> Case:
     counts = np.rint(frame.counts)
     if counts.max() > HIGHEST_COUNT:
         raise RoiError(f"a pixel of {counts.max():g} counts is more than a case can hold")
-    digest = hashlib.sha256(str(line.instance).encode()).hexdigest()[:12]
     properties = scan_properties(scan, frame)
     properties["nodules"] = float(len(nodules := nodules_of(placed, frame.counts, scan.spacing_mm)))
     return Case(
-        case_id=f"{line.patient}-{digest}-f{frame.number}",
+        case_id=f"{_case_stem(line)}-f{frame.number}",
         patient_id=str(line.patient),
         counts=counts.astype(np.uint16),
         gland=placed.gland,

@@ -26,6 +26,13 @@ class Matcher:
     def __init__(self, scans: Iterable[Line], pseudonyms: Pseudonyms | None) -> None:
         self._pseudonyms = pseudonyms
         self._instances = {str(line.instance): line for line in scans}
+        # Drawn on a collected scan in another archive, and collected from there: its pseudonym has
+        # a pseudonym.
+        self._twice = (
+            {}
+            if pseudonyms is None
+            else {pseudonyms.uid(name): line for name, line in self._instances.items()}
+        )
         self._named: dict[str, list[Line]] = defaultdict(list)
         for line in self._instances.values():
             for name in line.names:
@@ -57,6 +64,7 @@ class Matcher:
             return self._instances[instance]
         if self._pseudonyms is not None:
             line = self._instances.get(self._pseudonyms.uid(instance))
+            line = line or self._twice.get(instance)
             if line is not None:
                 return line
         key = "" if self._pseudonyms is not None else " (the key may be missing)"

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from adjuvant.header import fold
+from adjuvant.results.marks import Meaning as Label
+from adjuvant.results.marks import is_part, meaning_of
 
-Label = Literal["gland", "nodule"]
-
-# Words as they are after `fold`; a nodule is asked for first: "thyroid nodule" is a nodule.
-NODULE = r"nodul|nodo|knoten|knobbel|\bcold\b|\bfroid|\bkalt|\bnod\b"
-GLAND = (
-    r"thyr|tiroid|tireo|schilddr|schildklier|gland|druse|struma|goit|lobe|lobo\b|lappen|kwab"
-    r"|isthm|istmo|\bsd\b|contour"
-)
+__all__ = ["Label", "Names", "read_names"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +28,12 @@ class Names:
         words = " ".join(fold(name).split())
         if words in self.own:
             return self.own[words]
-        if re.search(NODULE, words):
-            return "nodule"
-        if re.search(GLAND, words):
-            return "gland"
-        return self.anything_is
+        return meaning_of(name) or self.anything_is
+
+    def word_for(self, name: str) -> str:
+        """One word that says what `name` means and nothing else: gland, lobe, nodule or other."""
+        label = self.label_of(name)
+        return "lobe" if label == "gland" and is_part(name) else label or "other"
 
 
 def read_names(pairs: list[str]) -> dict[str, Label]:

@@ -38,6 +38,12 @@ VARIABLES: dict[str, Schema] = {
         "maximum": LARGEST_NUMBER,
         "description": "the number of a job",
     },
+    "correction": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": LARGEST_NUMBER,
+        "description": "the number of a correction",
+    },
     "destination": {
         "type": "string",
         "pattern": "^[a-z0-9][a-z0-9-]{0,62}$",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ class Small:
     version: str = "1.12.4"
     status: int = 200
     garbage: bool = False
+    corrections: list[dict[str, str]] | None = None
+    adjuvant: int = 404
     asked: list[Any] = field(default_factory=list)
 
 
@@ -48,7 +51,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         where = urlparse(self.path)
-        if where.path == "/system":
+        if where.path == "/adjuvant/corrections":
+            self.corrections(int(parse_qs(where.query)["offset"][0]))
+        elif where.path == "/system":
             self.answer({"Version": self.state.version})
         elif where.path.startswith("/studies/study"):
             study = where.path.split("/")[2]
@@ -63,6 +68,15 @@ class Handler(BaseHTTPRequestHandler):
             self.web(where.path.removeprefix("/web"), parse_qs(where.query))
         else:
             self.answer({"the": "file"})
+
+    def corrections(self, offset: int) -> None:
+        if self.state.corrections is None:
+            self.send_response(self.state.adjuvant)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        page = self.state.corrections[offset : offset + 1000]
+        self.answer({"corrections": page, "total": len(self.state.corrections)})
 
     def web(self, path: str, query: dict[str, list[str]]) -> None:
         self.state.asked.append((path, query))
@@ -160,4 +174,55 @@ def test_a_refusal_of_the_server_is_told_without_its_text(
 def test_a_server_that_is_not_there_or_speaks_nonsense_is_told(small: Small) -> None:
     small.garbage = True
     with pytest.raises(SourceFault, match="POST /tools/find: the answer is not JSON"):
+        list(Orthanc(Access(small.url), {}).items())
+
+
+FILE = json.dumps({"the": "file"}).encode()
+
+
+def correction(instance: str, state: str, **about: str) -> dict[str, str]:
+    sha256 = hashlib.sha256(FILE).hexdigest()
+    return {"instance": instance, "state": state, "sha256": sha256, **about}
+
+
+def test_corrections_are_left_alone_until_they_are_accepted_and_asked_for(small: Small) -> None:
+    small.series = 8
+    small.corrections = [
+        correction("study0-c", "open"),
+        correction("study1-c", "rejected"),
+        correction("study2-c", "accepted"),
+    ]
+    access = Access(small.url)
+    plain = {item.key for item in Orthanc(access, {}).items()}
+    assert plain == {f"orthanc study{n}-a" for n in range(4)} | {"orthanc study3-c"}
+    source = Orthanc(access, {}, corrections=True)
+    items = {item.key: item for item in source.items()}
+    (key,) = items.keys() - plain
+    assert items[key].accepted
+    assert json.loads(items[key].fetch()) == {"the": "file"}
+    assert source.accepted() == {key: "study2-c"}
+    # Seen before it was accepted, it is not passed over afterwards.
+    assert key != "orthanc study2-c"
+
+
+def test_one_that_was_drawn_on_two_scans_has_to_be_accepted_for_both(small: Small) -> None:
+    small.corrections = [correction("study0-c", "accepted"), correction("study0-c", "open")]
+    assert Orthanc(Access(small.url), {}, corrections=True).accepted() == {}
+
+
+def test_a_file_that_is_not_the_accepted_one_is_a_fault(small: Small) -> None:
+    small.series = 2
+    small.corrections = [correction("study0-c", "accepted", sha256="0" * 64)]
+    *_, item = Orthanc(Access(small.url), {}, corrections=True).items()
+    with pytest.raises(SourceFault, match="not the file that was accepted"):
+        item.fetch()
+
+
+def test_without_a_list_of_corrections_nothing_is_taken_on_trust(small: Small) -> None:
+    small.series = 2
+    source = Orthanc(Access(small.url), {}, corrections=True)
+    with pytest.raises(SourceFault, match="this Orthanc has no list of corrections"):
+        source.accepted()
+    small.adjuvant = 500
+    with pytest.raises(SourceFault, match="GET /adjuvant/corrections: the server answered 500"):
         list(Orthanc(Access(small.url), {}).items())

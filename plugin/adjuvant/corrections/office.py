@@ -1,0 +1,62 @@
+"""Opens and closes all that has to do with corrections. Where it cannot be opened, scans are read
+all the same, and an alarm says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adjuvant.archive import Archive
+from adjuvant.corrections.desk import CorrectionDesk
+from adjuvant.corrections.register import INDEX_FILE, Register, RegisterCorrupt
+from adjuvant.corrections.watch import ALARM, Watch
+from adjuvant.database import set_aside
+from adjuvant.errors import Fault
+from adjuvant.health import Health, Log
+
+TIMEOUT_S = (5.0, 60.0)  # nobody waits for it
+
+
+class Office:
+    """The list, the thread that fills it, and the desk. `told` is where alarms and lines go."""
+
+    def __init__(self, folder: Path, archive: Archive, told: tuple[Health, Log]) -> None:
+        self._folder = folder
+        self._archive = archive.another(TIMEOUT_S)
+        self._told = told
+        self._register: Register | None = None
+        self._watch: Watch | None = None
+
+    def open(
+        self, interpretations: tuple[str, ...], sweep_s: float, since: int
+    ) -> CorrectionDesk | None:
+        """Begin to look, at the change `since` where nothing was looked at before; the desk, None
+        where the list cannot be opened."""
+        health, log = self._told
+        try:
+            self._register = self._opened()
+            self._watch = Watch(self._archive, self._register, interpretations, self._told, sweep_s)
+            self._watch.start(since)
+        except Fault as fault:
+            what = f"corrections are not looked for: {fault}"
+            if health.alarm(ALARM, what):
+                log.error(f"alarm: {what}")
+            return None
+        return CorrectionDesk(self._register, self._archive, log)
+
+    def close(self) -> None:
+        """Look at nothing any more; safe to call twice."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._register is not None:
+            self._register.close()
+        self._archive.close()
+
+    def _opened(self) -> Register:
+        """A damaged list is set aside and filled again from the change log; the record of decisions
+        is another file."""
+        try:
+            return Register(self._folder)
+        except RegisterCorrupt as fault:
+            aside = set_aside(self._folder / INDEX_FILE)
+            self._told[1].error(f"{fault}; it was set aside as {aside.name}")
+            return Register(self._folder)

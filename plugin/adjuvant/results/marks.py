@@ -1,0 +1,138 @@
+"""What the segments of a DICOM Segmentation mark, whoever wrote it (PS3.3 A.51, C.8.20).
+
+BINARY and LABELMAP are read; FRACTIONAL has no outline until somebody chooses a threshold. Frames
+are decoded by pydicom and placed by their own functional groups: OHIF and we write layouts that
+strict readers refuse, yet say for every frame which segment and which image it shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.pixels.utils import pixel_array
+
+from adjuvant.errors import Refusal
+from adjuvant.header import UNREADABLE, fold, quiet
+from adjuvant.preprocess import Mask
+
+Meaning = Literal["gland", "nodule"]
+
+# Words as they are after `fold`; a nodule is asked for first: "thyroid nodule" is a nodule.
+NODULE = r"nodul|nodo|knoten|knobbel|\bcold\b|\bfroid|\bkalt|\bnod\b"
+PART = r"lobe|lobo\b|lappen|kwab|isthm|istmo"
+GLAND = rf"thyr|tiroid|tireo|schilddr|schildklier|gland|druse|struma|goit|{PART}|\bsd\b|contour"
+
+# Of all frames together: a planar study has a hundredth of it.
+MOST_PIXELS = 1 << 28
+
+
+@dataclass(frozen=True)
+class Place:
+    """The image that a frame of a segmentation lies on: its SOP Instance UID and its frame number
+    (from 1), None where the file does not say."""
+
+    instance: str | None = None
+    frame: int | None = None
+
+
+# Segment number -> place -> mask, bool (rows, columns); only places where something is marked.
+Marks = dict[int, dict[Place, Mask]]
+
+
+def read_marks(source: Dataset) -> Marks:
+    """The pixels of every segment, also of those that mark none.
+
+    Raises Refusal (segmentation) where the file is of another kind, too large or damaged.
+    """
+    kind = str(source.get("SegmentationType", ""))
+    if kind not in ("BINARY", "LABELMAP"):
+        raise Refusal("segmentation", "SegmentationType is not BINARY or LABELMAP")
+    try:
+        _require_size(source)
+        marks: Marks = {int(one.SegmentNumber): {} for one in source.SegmentSequence}
+        shared = (source.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+        groups = source.PerFrameFunctionalGroupsSequence
+        for frame, group in zip(_frames(source), groups, strict=True):
+            place = _place(group, shared)
+            for number, mask in _marked(frame, group, shared, binary=kind == "BINARY").items():
+                if number in marks and mask.any():
+                    known = marks[number].get(place)
+                    marks[number][place] = mask if known is None else mask | known
+    except (*UNREADABLE, KeyError) as fault:
+        said = f"the segmentation cannot be read ({type(fault).__name__})"
+        raise Refusal("segmentation", said) from fault
+    return marks
+
+
+def segment_name(segment: Dataset) -> str:
+    """The words of the label, and what its code says: OHIF's own label may be "Segment 1"."""
+    codes = segment.get("SegmentedPropertyTypeCodeSequence") or []
+    meanings = " ".join(str(code.get("CodeMeaning", "")) for code in codes)
+    return f"{segment.get('SegmentLabel', '')} {meanings}".strip()
+
+
+def meaning_of(name: str) -> Meaning | None:
+    """What a person or a program calls an outline -> gland or nodule; None where it is neither."""
+    words = " ".join(fold(name).split())
+    if re.search(NODULE, words):
+        return "nodule"
+    return "gland" if re.search(GLAND, words) else None
+
+
+def is_part(name: str) -> bool:
+    """Whether this is the name of a part of the gland, such as a lobe."""
+    return re.search(PART, fold(name)) is not None
+
+
+def parts_beside_a_whole(names: Mapping[int, str]) -> frozenset[int]:
+    """The segments, by number, that are only a part of a gland which has a segment of its own.
+
+    They repeat the whole in our results. Where a person corrects the whole, they are left behind
+    as they were; so they say nothing about it.
+    """
+    parts = frozenset(number for number, name in names.items() if is_part(name))
+    whole = any(
+        meaning_of(name) == "gland" for number, name in names.items() if number not in parts
+    )
+    return parts if whole else frozenset()
+
+
+def _require_size(source: Dataset) -> None:
+    frames = int(source.get("NumberOfFrames") or 1)
+    pixels = frames * int(source.Rows) * int(source.Columns)
+    if pixels > MOST_PIXELS:
+        raise Refusal("segmentation", f"the segmentation has {pixels} pixels, too many")
+
+
+def _frames(source: Dataset) -> NDArray[Any]:
+    """Pixel values (frames, rows, columns)."""
+    with quiet():
+        pixels = pixel_array(source)
+    return pixels if pixels.ndim == 3 else pixels[None]
+
+
+def _marked(
+    frame: NDArray[Any], group: Dataset, shared: Dataset, *, binary: bool
+) -> dict[int, Mask]:
+    """Pixels by segment: OHIF writes one frame per label value, others one per segment."""
+    if not binary:
+        return {int(one): frame == one for one in np.unique(frame) if one}
+    named = group if "SegmentIdentificationSequence" in group else shared
+    return {int(named.SegmentIdentificationSequence[0].ReferencedSegmentNumber): frame != 0}
+
+
+def _place(group: Dataset, shared: Dataset) -> Place:
+    for holder in (group, shared):
+        for derivation in holder.get("DerivationImageSequence") or []:
+            for image in derivation.get("SourceImageSequence") or []:
+                frame = image.get("ReferencedFrameNumber")
+                return Place(
+                    str(image.ReferencedSOPInstanceUID), None if frame is None else int(frame)
+                )
+    return Place()
