@@ -61,19 +61,19 @@ def collect(
         bool,
         typer.Option("--corrections", help="Also corrections that a person accepted (Orthanc)."),
     ] = False,
-    rules: Annotated[
+    configuration: Annotated[
         Path | None,
-        typer.Option(help="orthanc.json (or its folder) whose rules choose the scans."),
+        typer.Option(help="orthanc.json, or its folder: whose rules choose the scans."),
     ] = None,
     name: OwnNames = None,
     any_name: AnyName = False,
     dry_run: DryRun = False,
 ) -> None:
     """Take scans and outlines from a folder, an Orthanc or a DICOMweb server, pseudonymously."""
+    from adjuvant.site_rules import site_rules
     from training.collect.collection import collect as run
     from training.collect.objects import Chooser
     from training.collect.orthanc import Orthanc
-    from training.collect.site_rules import site_rules
     from training.collect.withdrawn import withdraw
     from training.data_report import tell_collected
 
@@ -82,7 +82,7 @@ def collect(
         pseudonyms = _pseudonyms(key_file, out)
         how = _How(query or [], label or [], user, authority, corrections)
         source = _source(folder, orthanc, dicomweb, how)
-        chooser = Chooser(pseudonyms, _names(name, any_name), rules=site_rules(rules))
+        chooser = Chooser(pseudonyms, _names(name, any_name), rules=site_rules(configuration))
         if corrections and isinstance(source, Orthanc) and not dry_run:
             gone = withdraw(out, pseudonyms, source.accepted())
             typer.echo(f"taken back: {gone} corrections that are not accepted any more")

@@ -22,8 +22,7 @@ from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.network import linked, load_network
 from adjuvant.results.presentation import STANDARD, ColourMap, Language, Presentation
 from adjuvant.rules.ruleset import RuleSet
-from adjuvant.rules.syntax import DEFAULT_RULES, Known, default_rules, read_rules
-from adjuvant.written import read_section
+from adjuvant.site_rules import site_rules
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 INTERPRETATION = "thyroid"
@@ -114,11 +113,8 @@ def doctor(context: typer.Context) -> None:
 
 def _rules(configuration: Path | None) -> RuleSet:
     """Those of a configuration, else those that are in force where nobody says otherwise."""
-    if configuration is None:
-        return default_rules()
     try:
-        written = read_section(configuration, SECTION).get("Rules", DEFAULT_RULES)
-        return read_rules(written, Known(tuple(INTERPRETATIONS)), f"{SECTION}.Rules")
+        return site_rules(configuration)
     except (Fault, RuleFault) as fault:
         raise typer.BadParameter(str(fault)) from fault
 

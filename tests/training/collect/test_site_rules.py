@@ -9,10 +9,10 @@ import pytest
 
 from adjuvant.errors import Fault, RuleFault
 from adjuvant.rules.syntax import default_rules
+from adjuvant.site_rules import site_rules
 from tests.builder import to_bytes
 from tests.training.department import Visit, scan
 from training.collect.objects import Chooser
-from training.collect.site_rules import site_rules
 from training.collect.source import Item
 from training.pseudonyms import Pseudonyms
 
@@ -43,7 +43,7 @@ def test_without_rules_the_default_ones_hold(tmp_path: Path) -> None:
 
 
 def test_wrong_rules_and_a_file_without_any_are_named(tmp_path: Path) -> None:
-    with pytest.raises(RuleFault, match=r"orthanc\.json: Adjuvant\.Rules\[0\] 'rule 0' When"):
+    with pytest.raises(RuleFault, match=r"Adjuvant\.Rules\[0\] 'rule 0' When"):
         site_rules(written(tmp_path, {"Tag": "NoSuchKeyword", "Equals": 1}))
     (tmp_path / "orthanc.json").write_text("{}")
     with pytest.raises(Fault, match='has no section "Adjuvant"'):

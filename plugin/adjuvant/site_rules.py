@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adjuvant.config import SECTION
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.rules.ruleset import RuleSet
 from adjuvant.rules.syntax import DEFAULT_RULES, Known, default_rules, read_rules
 from adjuvant.written import read_section
-
-SECTION = "Adjuvant"
 
 
 def site_rules(path: Path | None) -> RuleSet:
@@ -22,4 +21,4 @@ def site_rules(path: Path | None) -> RuleSet:
     if path is None:
         return default_rules()
     written = read_section(path, SECTION).get("Rules", DEFAULT_RULES)
-    return read_rules(written, Known(tuple(INTERPRETATIONS)), f"{path}: {SECTION}.Rules")
+    return read_rules(written, Known(tuple(INTERPRETATIONS)), f"{SECTION}.Rules")
