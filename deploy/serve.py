@@ -176,6 +176,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--http-port", type=int, default=8042, help="0: any free port")
     parser.add_argument("--dicom-port", type=int, default=4242, help="0: any free port")
     parser.add_argument("--data", type=Path, default=Path("data"), help="all that is written")
+    parser.add_argument(
+        "--adjuvant", type=json.loads, default={}, help="JSON: keys of our section for this run"
+    )
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
@@ -184,6 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.data,
             http_port=options.http_port,
             dicom_port=options.dicom_port,
+            overrides={"Adjuvant": options.adjuvant},
             wait_ready=False,
         ) as server:
             return _foreground(server)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from training import data_commands
+from training import data_commands, pretend_commands, propose_commands
 from training.plain import plain_errors
 
 if TYPE_CHECKING:
@@ -223,7 +223,8 @@ def find_recipe(name: str) -> Path:
     return bundled if bundled.exists() else Path(name)
 
 
-for command in data_commands.COMMANDS:
+COMMANDS = (*data_commands.COMMANDS, *propose_commands.COMMANDS, *pretend_commands.COMMANDS)
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from adjuvant.batch import Batch, Report, find_files, newest_models, read_file
 from adjuvant.chain import Algorithm
-from adjuvant.config import SECTION
 from adjuvant.doctor.command import SUMMARY
 from adjuvant.doctor.command import main as see_the_doctor
 from adjuvant.errors import Fault, ModelFault, Refusal, RuleFault

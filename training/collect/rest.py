@@ -78,8 +78,12 @@ class Rest:
             answer.close()
         return b"".join(parts), answer.headers.get("Content-Type", "")
 
+    def store(self, data: bytes) -> None:
+        """Store a DICOM file in an Orthanc; what is there already stays."""
+        self._answer("/instances", "POST /instances", data=data).close()
+
     def _answer(self, path: str, said: str, **request: Any) -> requests.Response:
-        method = "POST" if "json" in request else "GET"
+        method = "POST" if request.keys() & {"json", "data"} else "GET"
         try:
             answer = self._session.request(method, self._url + path, timeout=TIMEOUT_S, **request)
         except requests.RequestException as fault:

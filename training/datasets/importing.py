@@ -137,7 +137,7 @@ def import_outlines(
 def _take_back(folder: Path, scans: list[Line], report: Report) -> None:
     """Remove the cases of corrections that are not accepted any more. A frozen test set stays."""
     made = {entry.case_id for entry in report.entries}
-    stems = {_case_stem(line) for line in scans}
+    stems = {case_stem(line) for line in scans}
     entries = read_index(folder) if (folder / INDEX).exists() else []
     split = read_split(folder)
     frozen = split.frozen.cases if split is not None and split.frozen is not None else {}
@@ -283,7 +283,7 @@ def _frame_of(drawing: Drawing, scan: Scan) -> int:
     return told
 
 
-def _case_stem(line: Line) -> str:
+def case_stem(line: Line) -> str:
     """What the cases of all frames of one scan begin with."""
     return f"{line.patient}-{hashlib.sha256(str(line.instance).encode()).hexdigest()[:12]}"
 
@@ -295,7 +295,7 @@ def _case(line: Line, scan: Scan, frame: Frame, placed: Placed) -> Case:
     properties = scan_properties(scan, frame)
     properties["nodules"] = float(len(nodules := nodules_of(placed, frame.counts, scan.spacing_mm)))
     return Case(
-        case_id=f"{_case_stem(line)}-f{frame.number}",
+        case_id=f"{case_stem(line)}-f{frame.number}",
         patient_id=str(line.patient),
         counts=counts.astype(np.uint16),
         gland=placed.gland,

@@ -147,7 +147,7 @@ def _compared(
         source=held,
         result=result.instance,
         interpretation=result.interpretation,
-        model=_short(software[-1] if software else ""),
+        model=_short(" + ".join(software[1:])),
         model_digest=text(result.header, "DeviceSerialNumber"),
         scanner=_equipment(header),
         month=_month(header),

@@ -1,0 +1,1 @@
+"""Which scan a person should draw next, and a draft of its outline to correct."""
