@@ -8,10 +8,11 @@ lets TensorFlow fold and fuse layers: about a fifth quicker than `tf.function` a
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +46,8 @@ BROKEN_IMPORT: tuple[type[Exception], ...] = (
 # What Keras raises on a file that is no archive, lacks a part, or describes no network.
 UNREADABLE: tuple[type[Exception], ...] = (*BROKEN_IMPORT, zipfile.BadZipFile, zlib.error)
 WARM_UP_BATCHES = (1, 2)
+MAPS = Path("/proc/self/maps")
+FOREIGN_PROTOBUF = "/libprotobuf.so."
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,9 @@ def _import_tensorflow() -> Any:
     # TensorFlow leaves oneDNN off on processors without VNNI, where it is still twice as fast.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
-        import keras
-        import tensorflow as tf
+        with _own_protobuf():
+            import keras
+            import tensorflow as tf
     except ModuleNotFoundError as fault:
         raise ModelFault(f"TensorFlow is not installed: {fault}") from fault
     except (*BROKEN_IMPORT, *_protobuf_faults()) as fault:
@@ -169,6 +173,23 @@ def _import_tensorflow() -> Any:
         )
     tf.get_logger().setLevel("ERROR")
     return tf
+
+
+@contextmanager
+def _own_protobuf() -> Iterator[None]:
+    """Let libraries that are loaded meanwhile see their own symbols before those of the program.
+
+    Orthanc is linked with Debian's protobuf from Debian 13 on. TensorFlow brings a protobuf of its
+    own under the same names and would take half of it from there: the whole process, the PACS,
+    dies of a segmentation fault (tried: Orthanc 1.12.7 with TensorFlow 2.21).
+    """
+    flags = sys.getdlopenflags()
+    if FOREIGN_PROTOBUF in MAPS.read_text(errors="replace"):
+        sys.setdlopenflags(flags | os.RTLD_DEEPBIND)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(flags)
 
 
 def _protobuf_faults() -> tuple[type[Exception], ...]:
