@@ -1,7 +1,8 @@
 # One command for each thing that one does with this project. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install doctor demo run viewer test test-kills lint types benchmarks lock audit fuzz clean
+.PHONY: help setup setup-dev install doctor demo run viewer test test-kills
+.PHONY: test-orthanc lint types docs benchmarks lock audit fuzz clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
@@ -9,6 +10,7 @@ DATA ?= ./data
 ARGS ?=
 PREFIX ?=
 CONFIGURATION ?= orthanc.json
+VERSION ?= all
 FUZZ_EXAMPLES ?= 20000
 
 PYTHON := .venv/bin/python
@@ -53,6 +55,9 @@ test: setup-dev ## the whole suite, with a real Orthanc (ARGS="tests/adjuvant -x
 test-kills: setup-dev ## kill a real Orthanc thirty times while it works (some minutes)
 	@ADJUVANT_KILLS=30 $(PYTHON) -m pytest -s tests/integration/test_kills.py $(ARGS)
 
+test-orthanc: ## on Orthanc of bookworm, trixie, forky or all (VERSION=trixie), in Debian roots
+	@python3 -m deploy.generations $(VERSION) $(ARGS)
+
 lint: setup-dev ## style
 	@$(PYTHON) -m ruff check $(CODE)
 	@$(PYTHON) -m ruff format --check $(CODE)
@@ -70,6 +75,14 @@ lock: setup-dev ## pin every dependency anew from pyproject.toml (ARGS=--upgrade
 	@$(COMPILE) --output-file requirements/runtime.lock pyproject.toml
 	@$(COMPILE) --constraint requirements/runtime.lock --extra dev --extra training \
 		--output-file requirements/dev.lock pyproject.toml
+
+DOCS = .venv/docs
+MKDOCS_MATERIAL = mkdocs-material==9.8.1
+
+docs: setup-dev ## the documentation as a site in build/site, with every link checked
+	@test -x $(DOCS)/bin/mkdocs || { $(PYTHON) -m venv $(DOCS) && \
+		$(DOCS)/bin/pip install --quiet $(MKDOCS_MATERIAL); }
+	@$(DOCS)/bin/mkdocs build --quiet
 
 AUDIT = .venv/audit
 PIP_AUDIT = pip-audit==2.10.0

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 from adjuvant.api import ROUTES
 from adjuvant.config import Settings
 from adjuvant.health import State
 from adjuvant.job import STATES
 from adjuvant.rest.jobs import LEVELS
+from deploy.docs_hook import on_page_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -74,10 +76,23 @@ def test_every_target_of_the_makefile_says_what_it_does() -> None:
     targets = re.findall(r"^([a-z][\w-]*):(?!=)(.*)$", makefile, re.MULTILINE)
     assert targets
     assert [name for name, rest in targets if "## " not in rest] == []
-    declared = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    assert declared is not None
-    assert set(declared[1].split()) == {name for name, _ in targets}
+    declared = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert sorted(" ".join(declared).split()) == sorted(name for name, _ in targets)
 
 
 def test_licence_is_the_exact_text_of_the_agpl() -> None:
     assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == AGPL_3
+
+
+def test_every_page_has_its_place_in_the_site() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    named = re.findall(r"[\w-]+\.md", json.dumps(nav))
+    assert sorted(named) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+
+
+def test_links_out_of_the_site_lead_to_where_the_files_are_published() -> None:
+    text = "[a](../orthanc.json) and [b](rules.md)"
+    assert on_page_markdown(text, config={}) == "a and [b](rules.md)"
+    published = {"repo_url": "https://example.org/adjuvant/"}
+    expected = "[a](https://example.org/adjuvant/blob/main/orthanc.json) and [b](rules.md)"
+    assert on_page_markdown(text, config=published) == expected

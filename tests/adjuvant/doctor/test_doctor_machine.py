@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,36 +12,10 @@ from adjuvant.doctor import machine
 from adjuvant.doctor.machine import examine_doors, examine_folders, examine_memory
 from tests.adjuvant.doctor.clinic import bad, patient
 from tests.disks import fill, small_disk
+from tests.servers import Answers, serving
 
 __all__ = ["small_disk"]
 NOBODY = 65534
-
-Answers = dict[str, tuple[int, object]]
-
-
-@contextmanager
-def serving(answers: Answers) -> Iterator[int]:
-    """Something that speaks HTTP: path -> status and document; its port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, document = answers.get(self.path, (404, "no such page"))
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_folders_with_rights_and_room_are_as_they_should_be(tmp_path: Path) -> None:
