@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import endurance, footprint, latency, reception, shadow
+from benchmarks import building, endurance, footprint, latency, reception, shadow
 from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save, with_load
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "reception": reception.measure,
     "latency": latency.measure,
     "shadow": shadow.measure,
+    "building": building.measure,
     "footprint": footprint.measure,
     "endurance": endurance.measure,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import find_objects, label
 
 from adjuvant.close_up import CloseUp, look_closer, on_source_matrix
 from adjuvant.errors import ModelFault
@@ -116,13 +116,16 @@ def candidates(probability: Image, threshold: float, smallest: float) -> tuple[C
 
     `smallest` is in pixels of the probability's matrix; what is smaller is noise.
     """
-    places, number = label(probability >= threshold)
+    places, _ = label(probability >= threshold)
     found = []
-    for one in range(1, number + 1):
-        inside = places == one
-        highest = float(probability[inside].max())
-        mask = inside & (probability >= max(threshold, HALF * highest))
-        if np.count_nonzero(mask) >= max(smallest, 1):
+    for one, window in enumerate(find_objects(places), start=1):
+        part = probability[window]
+        inside = places[window] == one
+        highest = float(part[inside].max())
+        drawn = inside & (part >= max(threshold, HALF * highest))
+        if np.count_nonzero(drawn) >= max(smallest, 1):
+            mask = np.zeros(probability.shape, np.bool_)
+            mask[window] = drawn
             found.append(Candidate(mask, highest))
     return tuple(sorted(found, key=lambda candidate: -candidate.probability))
 

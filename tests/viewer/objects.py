@@ -12,6 +12,7 @@ from pydicom import Dataset
 from adjuvant.findings import Code, Findings, FrameMeasures, Segment
 from adjuvant.image import Limits, read_scan
 from adjuvant.model import Model, Output, Training, Weights
+from adjuvant.nodules import CANDIDATE, MORPHOLOGICALLY_ABNORMAL, NODULE_TYPE
 from adjuvant.preprocess import Preprocessing
 from adjuvant.results.capture import build_capture
 from adjuvant.results.seg import build_segmentation
@@ -86,10 +87,9 @@ def _counts(masks: Masks) -> NDArray[np.uint16]:
 
 def _findings(scan: Scan, masks: Masks) -> Findings:
     anatomy = Code("91723000", "SCT", "Anatomical Structure")
-    abnormal = Code("49755003", "SCT", "Morphologically Abnormal Structure")
     segments = (
         Segment(LABELS[0], anatomy, Code("69748006", "SCT", "Thyroid"), masks[0]),
-        Segment(LABELS[1], abnormal, Code("27925004", "SCT", "Nodule"), masks[1]),
+        Segment(LABELS[1], MORPHOLOGICALLY_ABNORMAL, NODULE_TYPE, masks[1], modifier=CANDIDATE),
     )
     measures = tuple(
         FrameMeasures(

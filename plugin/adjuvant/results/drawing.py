@@ -44,6 +44,7 @@ class Style:
         return round(self.size * 1.4)
 
 
+@lru_cache(maxsize=4096)  # most words come again on the next picture
 def width_of(text: str, style: Style) -> int:
     """Width in pixels."""
     return int(font(style.size, style.bold).getlength(text)) + 1

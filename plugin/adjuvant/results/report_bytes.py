@@ -36,18 +36,14 @@ def encoded_items(items: Iterable[Dataset]) -> bytes:
     """The value of a sequence: items with their lengths; all text in ASCII."""
     found = []
     for item in items:
-        body = b"".join(
-            _encoded(element)
-            for _, element in sorted(item.items())
-            if isinstance(element, DataElement)
-        )
+        body = b"".join(_encoded(element) for _, element in sorted(item.items()))
         found.append(ITEM.pack(0xFFFE, 0xE000, len(body)) + body)
     return b"".join(found)
 
 
-def _encoded(element: DataElement) -> bytes:
-    tag, vr = element.tag, element.VR
-    data = _value(element)
+def _encoded(element: DataElement | RawDataElement) -> bytes:
+    tag, vr = element.tag, str(element.VR)
+    data = (element.value or b"") if isinstance(element, RawDataElement) else _value(element)
     if vr in ("SQ", "UT"):
         return LONG.pack(tag.group, tag.element, vr.encode(), 0, len(data)) + data
     return SHORT.pack(tag.group, tag.element, vr.encode(), len(data)) + data

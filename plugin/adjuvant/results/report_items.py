@@ -1,7 +1,8 @@
 """SR content items (PS3.3 C.17.3) as plain datasets.
 
 highdicom's classes check and copy every item several times: 160 ms for the report of two views,
-for which a physician waits. These functions write the same items; tests compare the two.
+for which a physician waits. These functions write the same items; tests compare the two. Text is
+kept as the bytes that will be written, which pydicom decodes only where somebody asks.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ def plain(text: str) -> str:
 
 
 def dataset(**values: Any) -> Dataset:
-    """A dataset of these keywords, in half the time that setting attributes takes."""
+    """A dataset of these keywords, in a fraction of the time that setting attributes takes."""
     elements: dict[BaseTag, DataElement | RawDataElement] = {}
     for keyword, value in values.items():
         tag, vr = _entry(keyword)
-        elements[tag] = DataElement(tag, vr, value)
+        text = isinstance(value, str)
+        elements[tag] = _text(tag, vr, value) if text else DataElement(tag, vr, value)
     return Dataset(elements)
 
 
@@ -41,6 +43,14 @@ def dataset(**values: Any) -> Dataset:
 def _entry(keyword: str) -> tuple[BaseTag, str]:
     tag = Tag(keyword)
     return tag, dictionary_VR(tag)
+
+
+@lru_cache(maxsize=1024)  # codes and UIDs come again and again
+def _text(tag: BaseTag, vr: str, value: str) -> RawDataElement:
+    """An element of ASCII text, padded to an even length (PS3.5 section 6.2)."""
+    data = value.encode("ascii")
+    data += (b"\0" if vr == "UI" else b" ") * (len(data) % 2)
+    return RawDataElement(tag, vr, len(data), data, 0, False, True)
 
 
 def coded(code: Code) -> Dataset:

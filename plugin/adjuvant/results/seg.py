@@ -156,7 +156,8 @@ def _modify_types(result: Dataset, segments: tuple[Segment, ...]) -> None:
             modifier = provenance.code_item(*astuple(segment.modifier))
             type_.SegmentedPropertyTypeModifierCodeSequence = [modifier]
             item.SegmentDescription = segment.modifier.meaning
-            result.CodingSchemeIdentificationSequence = [coding_scheme()]
+    if any(segment.modifier for segment in segments):
+        result.CodingSchemeIdentificationSequence = [coding_scheme()]
 
 
 def _restore_references(result: Dataset, scan: Scan) -> None:
