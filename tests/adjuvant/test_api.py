@@ -144,7 +144,8 @@ def test_a_wrong_parameter_is_400(desk: Desk, query: dict[str, str], details: st
 
 def path_of(route: Route) -> str:
     path = route.path.replace("{resource}", UNKNOWN).replace("{job}", "1")
-    return path.replace("{destination}", "pacs").replace("{model}", "thyroid")
+    path = path.replace("{destination}", "pacs").replace("{model}", "thyroid")
+    return path.replace("{correction}", "1")
 
 
 def name_of(route: Route) -> str:
