@@ -19,13 +19,8 @@ import numpy as np
 from rich.console import Console
 
 from training.architectures import ARCHITECTURES
-from training.batches import (
-    Images,
-    prefetched,
-    reduced,
-    training_batches,
-    validation_batches,
-)
+from training.batches import Images, prefetched, reduced, training_batches, validation_batches
+from training.curves import Curves
 from training.errors import TrainingError
 from training.foundation import Foundation, take_over
 from training.losses import dice_and_cross_entropy
@@ -38,6 +33,7 @@ LOG_FILE = "log.csv"
 BEST_FILE = "best.weights.h5"
 
 Row = dict[str, Any]
+Watch = tuple[Console, Curves]
 
 
 @dataclass(frozen=True)
@@ -77,12 +73,19 @@ def train(
     _claim(recipe, data, run, foundation)
     state = read_state(run)
     keras.utils.set_random_seed(recipe.seed)
-    for number in range(state.stage, len(recipe.stages)):
-        network = build(recipe, stage=number)
-        if foundation is not None and state.weights is None:
-            foundation.lend(network)
-        state = _train_stage(network, recipe, data, (run, number, console))
+    with Curves(run, images_seen(recipe, state)) as curves:
+        for number in range(state.stage, len(recipe.stages)):
+            network = build(recipe, stage=number)
+            if foundation is not None and state.weights is None:
+                foundation.lend(network)
+            state = _train_stage(network, recipe, data, (run, number, (console, curves)))
     return state
+
+
+def images_seen(recipe: Recipe, state: State) -> int:
+    """How many images the run has learnt from, all stages together."""
+    batches = (recipe.stages[row["stage"]].batch for row in state.log)
+    return sum(recipe.images_per_epoch // batch * batch for batch in batches)
 
 
 def build(recipe: Recipe, precision: str | None = None, stage: int = -1) -> keras.Model:
@@ -150,10 +153,10 @@ def commit() -> str:
 
 
 def _train_stage(
-    network: keras.Model, recipe: Recipe, data: Data, place: tuple[Path, int, Console]
+    network: keras.Model, recipe: Recipe, data: Data, place: tuple[Path, int, Watch]
 ) -> State:
     """All epochs of one stage that are still to do."""
-    run, number, console = place
+    run, number, watch = place
     stage = recipe.stages[number]
     state = read_state(run)
     training = reduced(data.training, stage.size)
@@ -166,10 +169,11 @@ def _train_stage(
             _grow_from(network, recipe, number - 1, run / state.weights)
     while state.epoch < stage.epochs and not _stalled(state, stage):
         title = f"stage {number + 1}/{len(recipe.stages)} epoch {state.epoch + 1}/{stage.epochs}"
-        row = _train_epoch(network, recipe, training, (number, state.epoch, title, console))
+        row = _train_epoch(network, recipe, training, (number, state.epoch, title, watch))
         row |= validate(network, recipe, data.validation, stage)
+        watch[1].epoch(row)
         state = _keep(network, run, state, row)
-        console.print(
+        watch[0].print(
             f"{title}  loss {row['loss']:.4f}  validation Dice {row['dice']:.4f}"
             f"  {row['images_per_s']:.1f} images/s"
         )
@@ -200,10 +204,10 @@ def _stalled(state: State, stage: Stage) -> bool:
 
 
 def _train_epoch(
-    network: keras.Model, recipe: Recipe, images: Images, place: tuple[int, int, str, Console]
+    network: keras.Model, recipe: Recipe, images: Images, place: tuple[int, int, str, Watch]
 ) -> Row:
     """One epoch; its mean loss and speed."""
-    number, epoch, title, console = place
+    number, epoch, title, (console, curves) = place
     stage = recipe.stages[number]
     calls = list(training_batches(images, recipe, number, epoch))
     started, losses = time.monotonic(), []
@@ -219,6 +223,7 @@ def _train_epoch(
                     f"{stage.learning_rate:g}"
                 )
             losses.append(loss)
+            curves.step(stage.batch, loss, rate)
             bar.update(task, advance=1, description=f"{title} loss {np.mean(losses[-50:]):.4f}")
     seconds = time.monotonic() - started
     return {
