@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from training import data_commands, pretend_commands, propose_commands
 from training.plain import plain_errors
-
-if TYPE_CHECKING:
-    from adjuvant.network import Network
-    from training.phantom.case import Case
-    from training.seen import Seen
 
 # TensorFlow and Keras are imported inside the commands that need them: help stays instant, and
 # TensorFlow's own chatter is silenced before it starts.
@@ -113,34 +107,33 @@ def train(
 def evaluate(
     model: Annotated[Path, typer.Option(help="Folder of a released model version.")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder for evaluation.json, .md and worst.png.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, evaluation.json and .md.")],
     run: Annotated[
         Path | None, typer.Option(help="The model's run: compare patients, not only seeds.")
     ] = None,
     gland: GlandModel = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another released version to compare with, scan by scan.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first scans.")] = None,
 ) -> None:
     """Measure a released model on scans of patients that training never saw."""
     from adjuvant.network import load_network
-    from training.evaluate import evaluate as measure
     from training.loading import watched_cases
-    from training.pictures import Worst, draw_worst
-    from training.report import markdown, write_evaluation
+    from training.measuring import Question, measure, measure_nodules
     from training.seen import seen_by_model
 
     console = Console()
     with plain_errors():
         network = load_network(model)
         seen = seen_by_model(network.model, run)
+        cases = watched_cases(data, limit, console)
+        question = Question(model, out, seen, run, against)
         if gland is not None:
-            cases = watched_cases(data, limit, console)
-            typer.echo(_evaluate_nodules((load_network(gland), network), seen, cases, out))
-            return
-        worst = Worst()
-        measured = measure(watched_cases(data, limit, console), network, seen, worst.see)
-        write_evaluation(measured, out)
-        draw_worst(worst, out / "worst.png")
-        typer.echo(markdown(measured))
+            typer.echo(measure_nodules(cases, (load_network(gland), network), question))
+        else:
+            typer.echo(measure(cases, network, question))
+        typer.echo(f"to look at, or to hand on: {out / 'report.html'}")
 
 
 @app.command()
@@ -153,52 +146,42 @@ def release(
         Path | None,
         typer.Option(help="For nodules: scans of other patients to choose the threshold on."),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="The version in service; the newest one beside --to by default."),
+    ] = None,
 ) -> None:
-    """Turn a finished run into a model version: weights, contract, measured figures, card.
+    """Turn a finished run into a model version, unless it is worse than the one in service.
 
-    DATA must be scans of patients that the run never saw: simulate them with another seed.
-    A network for nodules needs --gland and --validation too.
+    DATA must be scans of patients that the run never saw: the frozen test set of a divided data
+    set, or all of another one (simulate with another seed). Both versions read the same scans;
+    the margins are the recipe's. A network for nodules needs --gland and --validation too.
     """
+    from training.datasets.split import frozen_digest
     from training.errors import ReleaseError
+    from training.in_service import newest_beside
     from training.loading import watched_cases
-    from training.release import Request
+    from training.next_steps import next_steps
+    from training.release import REPORT, Request
     from training.release import release as publish
     from training.release_nodules import Scans, release_nodules
-    from training.report import markdown
 
     console = Console()
     with plain_errors():
-        request = Request(run, folder, folder.name)
+        in_service = against or newest_beside(folder)
+        typer.echo(f"compared with {in_service or 'no other version: this is the first'}")
+        request = Request(run, folder, folder.name, in_service, frozen_digest(data))
+        cases = watched_cases(data, None, console)
         if gland is not None or validation is not None:
             if gland is None or validation is None:
                 raise ReleaseError("a network for nodules needs both --gland and --validation")
-            scans = Scans(
-                watched_cases(validation, None, console, "validation"),
-                watched_cases(data, None, console),
-            )
-            release_nodules(request, gland, scans)
-            typer.echo((folder / "evaluation.md").read_text("utf-8"))
-            typer.echo(f"released {folder}")
-            return
-        measured = publish(request, watched_cases(data, None, console), lambda *_: None)
-        typer.echo(markdown(measured))
-        typer.echo(f"released {folder}")
-
-
-def _evaluate_nodules(
-    networks: tuple[Network, Network], seen: Seen, cases: Iterable[Case], out: Path
-) -> str:
-    """Measure (gland, nodules) and write the files; the report."""
-    from training.lesion_report import lesion_markdown, write_lesions
-    from training.lesions import read_cases, summarise
-    from training.seen import seen_by_model
-
-    gland, nodules = networks
-    readings = read_cases(cases, networks, (seen, seen_by_model(gland.model)))
-    measured = summarise(readings, nodules.model.output.threshold)
-    about = f"Glands by {gland.model.name} {gland.model.version}."
-    write_lesions(measured, about, out)
-    return lesion_markdown(measured, about)
+            others = watched_cases(validation, None, console, "validation")
+            release_nodules(request, gland, Scans(others, cases))
+        else:
+            publish(request, cases, lambda *_: None)
+        typer.echo((folder / "evaluation.md").read_text("utf-8"))
+        typer.echo(f"released {folder}; to look at, or to hand on: {folder / REPORT}\n")
+        typer.echo(next_steps(folder.resolve().parent.name, folder.name))
 
 
 @app.command()

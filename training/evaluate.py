@@ -21,6 +21,8 @@ from adjuvant.errors import Refusal
 from adjuvant.interpretations.thyroid import gland_masks
 from adjuvant.network import Network
 from adjuvant.preprocess import Mask, on_source_matrix, prepare
+from training.datasets.fingerprint import told
+from training.datasets.split import content_hash, digest_of
 from training.figures import Evaluation, Score, Totals, summarise
 from training.metrics import dice, hausdorff_95
 from training.phantom.case import Case
@@ -37,20 +39,35 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
 
     Raises SeenError at the first case that training saw, ValueError where no case shows a gland.
     """
-    scores, refused, simulated = [], 0, False
+    scores, hashes, refused, simulated = [], {}, 0, False
     for case in cases:
         seen.refuse(case)
         simulated |= bool(case.properties.get("simulated", True))
+        hashes[case.case_id] = content_hash(case)
         try:
             found = find_gland(case, network)
         except Refusal:
-            found = np.zeros(case.gland.shape, np.bool_)
+            found = nothing(case)
             refused += 1
         scores.append(score(case, found))
         watch(case, found, scores[-1])
     seeds = seeds_of(one.patient_id for one in scores)
-    totals = Totals(refused, seeds, seen.seeds, seen.separation(seeds), simulated)
+    separation = seen.separation(seeds)
+    totals = Totals(refused, seeds, seen.seeds, separation, simulated, digest_of(hashes))
     return summarise(tuple(scores), network.model, totals)
+
+
+def outline(case: Case, network: Network) -> Mask:
+    """The gland as `find_gland`; nothing where the plugin would refuse the scan."""
+    try:
+        return find_gland(case, network)
+    except Refusal:
+        return nothing(case)
+
+
+def nothing(case: Case) -> Mask:
+    """An empty mask on the case's matrix."""
+    return np.zeros(case.gland.shape, np.bool_)
 
 
 def find_gland(case: Case, network: Network) -> Mask:
@@ -97,6 +114,8 @@ def groups_of(case: Case) -> dict[str, str]:
         "counts": count_level(total),
         "matrix": f"{case.counts.shape[0]} x {case.counts.shape[1]}",
         "disease": str(case.properties["disease"]),
+        "camera": told(case.properties, "camera"),
+        "centre": told(case.properties, "centre"),
     }
 
 

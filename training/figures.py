@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adjuvant.model import Model
+from training.datasets.properties import NOT_TOLD
 from training.metrics import STATISTICS, bootstrap, wilson
 from training.seen import Separation
 
@@ -63,14 +64,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Totals:
-    """What the scores do not tell: scans refused, how training was kept from seeing them, and
-    whether any of them is simulated."""
+    """What the scores do not tell: scans refused, how training was kept from seeing them,
+    whether any of them is simulated, and the SHA-256 of all of them (as a test set is frozen)."""
 
     refused: int
     seeds: tuple[int, ...]
     training_seeds: tuple[int, ...]
     separation: Separation
     simulated: bool = True
+    test_set: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,13 +139,15 @@ def _silent(scores: Sequence[Score]) -> Rate:
 
 
 def _groups(shown: Sequence[Score]) -> dict[str, dict[str, Group]]:
-    """Per kind, its groups by name."""
+    """Per kind, its groups by name; without the kinds of which no scan tells anything."""
+    names = {kind: {one.groups[kind] for one in shown} for kind in shown[0].groups}
     return {
         kind: {
             name: _group([one for one in shown if one.groups[kind] == name])
-            for name in sorted({one.groups[kind] for one in shown}, key=_by_number)
+            for name in sorted(names[kind], key=_by_number)
         }
-        for kind in shown[0].groups
+        for kind in names
+        if names[kind] != {NOT_TOLD}
     }
 
 

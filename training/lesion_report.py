@@ -8,17 +8,20 @@ from pathlib import Path
 
 from training.figures import Figure, Rate
 from training.lesions import LARGE_MM, LesionEvaluation
+from training.report import NOTHING, Beside, beside_lines
 
 
-def write_lesions(measured: LesionEvaluation, about: str, folder: Path) -> None:
+def write_lesions(
+    measured: LesionEvaluation, about: str, folder: Path, beside: Beside = NOTHING
+) -> None:
     """Write both files into `folder`; `about` says where the scans come from."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(asdict(measured), indent=1, allow_nan=False)
     (folder / "evaluation.json").write_text(content + "\n", "utf-8")
-    (folder / "evaluation.md").write_text(lesion_markdown(measured, about), "utf-8")
+    (folder / "evaluation.md").write_text(lesion_markdown(measured, about, beside), "utf-8")
 
 
-def lesion_markdown(measured: LesionEvaluation, about: str) -> str:
+def lesion_markdown(measured: LesionEvaluation, about: str, beside: Beside = NOTHING) -> str:
     """The figures as a table; always with where they come from."""
     lines = [
         f"Measured on {measured.scans} scans with a visible gland of {measured.patients} patients "
@@ -40,7 +43,7 @@ def lesion_markdown(measured: LesionEvaluation, about: str) -> str:
     lines.append(_figure("false marks in a scan, mean", measured.false_positives, "scans"))
     if measured.silent is not None:
         lines.append(_rate("scans without any nodule: nothing marked", measured.silent, "scans"))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + beside_lines(beside)) + "\n"
 
 
 def _figure(what: str, figure: Figure, unit: str) -> str:

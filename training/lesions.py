@@ -8,15 +8,14 @@ that shares as much with no nodule at all, detectable or not, is a false positiv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adjuvant.errors import Refusal
 from adjuvant.network import Network
 from adjuvant.nodules import Candidate, candidates, nodule_probability, smallest_nodule
 from adjuvant.preprocess import Image, Mask
-from training.evaluate import find_gland, groups_of
+from training.evaluate import groups_of, outline
 from training.figures import Figure, Rate
 from training.metrics import STATISTICS, bootstrap, dice, wilson
 from training.phantom.case import Case, Nodule
@@ -96,20 +95,29 @@ def read_cases(
 
 
 def _read(case: Case, gland_network: Network, nodule_network: Network) -> Reading:
-    try:
-        gland = find_gland(case, gland_network)
-    except Refusal:
-        gland = np.zeros(case.gland.shape, np.bool_)
-    counts = case.counts.astype(np.float32)
-    probability = nodule_probability(counts, gland, nodule_network)
-    smallest = smallest_nodule(gland, nodule_network) if gland.any() else 1.0
-    return Reading(case, gland, probability, smallest)
+    reading = Reading(case, outline(case, gland_network), np.zeros((0, 0), np.float32), 1.0)
+    return read_again(reading, nodule_network)
+
+
+def read_again(reading: Reading, nodule_network: Network) -> Reading:
+    """The same scan and gland as another network for nodules reads them."""
+    counts, gland = reading.case.counts.astype(np.float32), reading.gland
+    return replace(
+        reading,
+        probability=nodule_probability(counts, gland, nodule_network),
+        smallest=smallest_nodule(gland, nodule_network) if gland.any() else 1.0,
+    )
+
+
+def marks_of(reading: Reading, threshold: float) -> tuple[Candidate, ...]:
+    """What is marked at a threshold."""
+    return candidates(reading.probability, threshold, reading.smallest)
 
 
 def score(reading: Reading, threshold: float) -> LesionScore:
     """Compare the marks at one threshold with the true nodules."""
     case = reading.case
-    marks = candidates(reading.probability, threshold, reading.smallest)
+    marks = marks_of(reading, threshold)
     shared = np.array([[_overlap(mark, one) for one in case.nodules] for mark in marks])
     shared = shared.reshape(len(marks), len(case.nodules))
     nodules = tuple(
@@ -171,11 +179,16 @@ def summarise(readings: Sequence[Reading], threshold: float) -> LesionEvaluation
         patients=len({one.patient_id for one in scores}),
         sensitivity=sensitivity(scores, LARGE_MM, np.inf),
         sensitivity_by_size={name: rate for name, rate in rates.items() if rate is not None},
-        false_positives=_mean([(one.false_positives, one.patient_id) for one in scores]),
+        false_positives=figure_of_marks(scores),
         dice=_mean(found) if found else None,
         silent=_silent(healthy) if healthy else None,
         scores=scores,
     )
+
+
+def figure_of_marks(scores: Sequence[LesionScore]) -> Figure:
+    """The mean number of false marks in a scan."""
+    return _mean([(one.false_positives, one.patient_id) for one in scores])
 
 
 def _mean(values: Sequence[tuple[float, str]]) -> Figure:

@@ -14,6 +14,7 @@ from rich.console import Console
 from adjuvant.close_up import CloseUp, square_around
 from training.batches import Images
 from training.dataset import Entry, read_case, read_index
+from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, on_side, sides_to_learn_from
 from training.phantom.case import Case
 from training.progress import progress_bar
@@ -49,6 +50,7 @@ def load_data(folder: Path, recipe: Recipe, console: Console) -> Data:
         training_patients=len({entry.patient_id for entry in sides["training"]}),
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
         simulated=any(entry.properties.get("simulated", True) for entry in entries),
+        fingerprint=training.tally.content(),
     )
 
 
@@ -80,6 +82,7 @@ def close_up_region(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] 
 class _Loaded:
     images: Images
     entries: list[Entry]
+    tally: Tally
 
 
 def _read(
@@ -87,17 +90,19 @@ def _read(
 ) -> _Loaded:
     """Counts and masks of these scans; what cannot be learnt from is left out."""
     folder, entries = place
-    counts, masks, kept = [], [], []
+    counts, masks, kept, tally = [], [], [], Tally()
     with progress_bar(console) as bar:
         for entry in bar.track(entries, description=title):
-            pair = learnable(read_case(folder, entry))
+            case = read_case(folder, entry)
+            pair = learnable(case)
             if pair is not None:
+                tally.add(case)
                 counts.append(pair[0])
                 masks.append(pair[1])
                 kept.append(entry)
     if not kept:
         raise ValueError(f"{folder} has no scan for {title.removeprefix('reading ')}")
-    return _Loaded(Images(tuple(counts), tuple(masks)), kept)
+    return _Loaded(Images(tuple(counts), tuple(masks)), kept, tally)
 
 
 def _repeats(entry: Entry, emphasis: Mapping[str, Mapping[str, int]]) -> int:

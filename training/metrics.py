@@ -69,6 +69,32 @@ def bootstrap(
     return float(low), float(high)
 
 
+def paired_bootstrap(
+    changes: Sequence[float],
+    weights: Sequence[float],
+    patients: Sequence[str],
+    *,
+    resamples: int = 4000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """95 % percentile interval of sum(changes) / sum(weights), resampling whole patients.
+
+    `changes` is what differs between two networks on the same scan: what makes a scan hard for
+    both cancels out. Resamples without any weight say nothing and are left out.
+    """
+    names, owner = np.unique(np.asarray(patients), return_inverse=True)
+    change = np.bincount(owner, np.asarray(changes, np.float64), len(names))
+    weight = np.bincount(owner, np.asarray(weights, np.float64), len(names))
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(resamples):
+        sample = generator.integers(0, len(names), len(names))
+        if total := weight[sample].sum():
+            drawn.append(change[sample].sum() / total)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def wilson(part: int, whole: int) -> tuple[float, float]:
     """95 % interval of the rate `part / whole` (Wilson, JASA 1927).
 

@@ -12,6 +12,7 @@ from adjuvant.close_up import CloseUp
 from adjuvant.preprocess import Preprocessing
 from training.architectures import ARCHITECTURES, HALVINGS_BEFORE, Design
 from training.errors import RecipeError
+from training.margins import Margins
 
 
 class Strict(BaseModel):
@@ -103,6 +104,7 @@ class Recipe(Strict):
     preprocessing: Preprocessing | CloseUp = Preprocessing()
     augmentation: Augmentation = Augmentation()
     stages: tuple[Stage, ...] = Field(min_length=1)
+    margins: Margins = Margins()
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Recipe:

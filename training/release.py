@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import tempfile
@@ -19,11 +20,17 @@ from adjuvant.model import CONTRACT_FILE, Model, Output, Weights
 from adjuvant.network import Network, load_network
 from adjuvant.preprocess import CHANNELS, Mask
 from training.card import write_card
+from training.comparison import Comparison
+from training.datasets.fingerprint import Tally, read_fingerprint, write_fingerprint
+from training.datasets.shift import Shifts, compare
 from training.errors import ReleaseError
 from training.evaluate import Watch, evaluate
 from training.figures import Evaluation, Figure, Rate, Score
+from training.onlooker import onlooker
+from training.pages.gland import gland_report
+from training.pages.parts import Context
 from training.phantom.case import Case
-from training.pictures import Worst, draw_worst
+from training.pictures import draw_worst
 from training.recipe import Recipe
 from training.report import markdown, write_evaluation
 from training.sample import add_sample
@@ -33,22 +40,54 @@ from training.train import BEST_FILE, build, compile_for, read_state
 # Both run the same float32 weights; only the order of sums differs.
 TOLERANCE = 1e-4
 VERSION = re.compile(r"\d+\.\d+\.\d+")
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
 class Request:
-    """Release `run` as `version` into `folder`, which must not exist yet."""
+    """Release `run` as `version` into `folder`, which must not exist yet.
+
+    `in_service` is the version that the candidate must not be worse than, `test_set` the SHA-256
+    of the frozen test set; None where there is none.
+    """
 
     run: Path
     folder: Path
     version: str
+    in_service: Path | None = None
+    test_set: str | None = None
+
+    def check_test_set(self, measured: str) -> None:
+        """Raise ReleaseError where what was measured on is not what was frozen."""
+        if self.test_set not in (None, measured):
+            raise ReleaseError(
+                f"the test set has changed: its SHA-256 is {measured}, frozen was {self.test_set}; "
+                "`check` names the cases"
+            )
+
+    def tell(self, report: str, folder: Path, comparison: Comparison | None) -> None:
+        """Write the report into the run and, where the candidate is not worse, the new version.
+
+        Raises ReleaseError where it is.
+        """
+        (self.run / REPORT).write_text(report, "utf-8")
+        if comparison is not None:
+            try:
+                comparison.require_not_worse()
+            except ReleaseError as fault:
+                raise ReleaseError(f"{fault}. Nothing released; see {self.run / REPORT}") from fault
+            content = json.dumps(comparison.content(), indent=1, allow_nan=False)
+            (folder / "comparison.json").write_text(content + "\n", "utf-8")
+        (folder / REPORT).write_text(report, "utf-8")
 
 
 def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation:
-    """Export, check, measure on `cases`, write the card; the folder appears only when all is well.
+    """Export, check, measure on `cases`, compare, write report and card; the folder appears only
+    when all is well.
 
     Raises ReleaseError when the run is not finished, the folder exists already or is not named as
-    a version, or the released file does not answer as the trained network does; SeenError when a
+    a version, the released file does not answer as the trained network does, the test set is not
+    the frozen one, or the candidate may be worse than the version in service; SeenError when a
     case is of a patient of the run; ModelFault when the plugin cannot load it.
     """
     about, recipe = open_run(request)
@@ -56,21 +95,43 @@ def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation
         raise ReleaseError(f"{request.run} finds nodules: release it with a gland model (--gland)")
     with new_version(request) as folder:
         network = export(request, recipe, about, folder)
-        worst = Worst()
+        looking = onlooker(request.in_service)
 
         def both(case: Case, found: Mask, score: Score) -> None:
-            worst.see(case, found, score)
+            looking.see(case, found, score)
             watch(case, found, score)
 
         measured = evaluate(cases, network, seen_by_run(about), both)
+        request.check_test_set(measured.totals.test_set)
         model = network.model.model_copy(update={"figures": figures(measured)})
         # The digest covers the figures, which are known only now.
         measured = replace(measured, digest=model.digest)
+        comparison = looking.compare(measured, recipe.margins)
+        shifts = keep_fingerprint(request.run, folder, looking.tally)
+        context = Context(
+            model,
+            measured.totals.simulated,
+            looking.gallery,
+            comparison,
+            shifts,
+            read_state(request.run).log,
+            measured.totals.test_set,
+        )
+        request.tell(gland_report(measured, context), folder, comparison)
         write_contract(model, folder)
-        write_evaluation(measured, folder)
-        draw_worst(worst, folder / "worst.png")
-        write_card(model, markdown(measured), folder)
+        write_evaluation(measured, folder, (comparison, shifts))
+        draw_worst(looking.worst, folder / "worst.png")
+        write_card(model, markdown(measured, (comparison, shifts)), folder)
     return measured
+
+
+def keep_fingerprint(run: Path, folder: Path, tally: Tally) -> Shifts | None:
+    """The fingerprint of the training goes with the version; how other scans differ from it."""
+    training = read_fingerprint(run)
+    if training is None:
+        return None
+    write_fingerprint(folder, training)
+    return compare(training, tally)
 
 
 def open_run(request: Request) -> tuple[dict[str, Any], Recipe]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,22 +10,39 @@ from adjuvant.close_up import CloseUp
 from adjuvant.model import Model
 from adjuvant.network import load_network
 from training.card import write_card
+from training.comparison import Comparison, compare_nodules
+from training.datasets.fingerprint import Tally
+from training.datasets.split import content_hash, digest_of
 from training.errors import ReleaseError
 from training.figures import Figure, Rate
+from training.in_service import refuse_seen
 from training.lesion_report import lesion_markdown, write_lesions
 from training.lesions import (
     LARGE_MM,
     SENSITIVITY,
     LesionEvaluation,
+    Reading,
     choose_threshold,
+    read_again,
     read_cases,
     score,
     sensitivity,
     summarise,
 )
+from training.margins import Margins
+from training.pages.nodules import gallery_of, nodules_report
+from training.pages.parts import Context
 from training.phantom.case import Case
-from training.release import Request, export, new_version, open_run, write_contract
+from training.release import (
+    Request,
+    export,
+    keep_fingerprint,
+    new_version,
+    open_run,
+    write_contract,
+)
 from training.seen import Seen, seeds_of, seen_by_model, seen_by_run
+from training.train import read_state
 
 
 @dataclass(frozen=True)
@@ -58,19 +75,58 @@ def release_nodules(
         patients = frozenset(one.case.patient_id for one in readings)
         chosen = Seen(seeds_of(patients), patients)
         network = replace(network, model=_at(network.model, threshold))
-        tested = read_cases(scans.test, (gland_network, network), (*seen, chosen), watch)
+        tally, hashes = Tally(), {}
+
+        def see(case: Case) -> None:
+            tally.add(case)
+            hashes[case.case_id] = content_hash(case)
+            watch(case)
+
+        tested = read_cases(scans.test, (gland_network, network), (*seen, chosen), see)
+        test_set = digest_of(hashes)
+        request.check_test_set(test_set)
         measured = summarise(tested, threshold)
         model = network.model.model_copy(update={"figures": figures(measured, rate)})
-        write_contract(model, folder)
+        comparison = against(request.in_service, tested, measured, recipe.margins)
         source = (
             f"Glands by {gland_network.model.name} {gland_network.model.version}. The operating "
             f"point was chosen on {len(readings)} other scans: the highest at which "
             f"{SENSITIVITY:.0%} of their nodules are found. No scan is of a patient that either "
             "network learnt from."
         )
-        write_lesions(measured, source, folder)
-        write_card(model, lesion_markdown(measured, source), folder)
+        context = Context(
+            model,
+            any(bool(one.case.properties.get("simulated", True)) for one in tested),
+            gallery_of(tested, measured.scores, threshold),
+            comparison,
+            keep_fingerprint(request.run, folder, tally),
+            read_state(request.run).log,
+            test_set,
+        )
+        request.tell(nodules_report(measured, source, context), folder, comparison)
+        write_contract(model, folder)
+        write_lesions(measured, source, folder, (comparison, context.shifts))
+        write_card(model, lesion_markdown(measured, source, (comparison, context.shifts)), folder)
     return measured
+
+
+def against(
+    in_service: Path | None,
+    tested: Sequence[Reading],
+    measured: LesionEvaluation,
+    margins: Margins,
+) -> Comparison | None:
+    """The version in service on the same scans and glands, at its own operating point."""
+    if in_service is None:
+        return None
+    network = load_network(in_service, device="cpu")
+    seen, threshold = seen_by_model(network.model), network.model.output.threshold
+    scores = []
+    for one in tested:
+        refuse_seen(one.case, network.model, seen)
+        scores.append(score(read_again(one, network), threshold))
+    separation = seen.separation(seeds_of(one.patient_id for one in scores))
+    return compare_nodules(measured.scores, scores, network.model, separation, margins)
 
 
 def _at(model: Model, threshold: float) -> Model:

@@ -6,21 +6,28 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from training.comparison import Comparison
+from training.datasets.shift import Shifts
+from training.difference import Difference, shown
 from training.figures import Evaluation, Figure, Group, Rate, Totals
 
 NAMES = {"percentile_5": "5th percentile"}
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write both files into `folder`."""
+Beside = tuple[Comparison | None, Shifts | None]
+NOTHING: Beside = (None, None)
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path, beside: Beside = NOTHING) -> None:
+    """Write both files into `folder`; `beside` the figures, what they were compared with."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(asdict(evaluation), indent=1, allow_nan=False)
     (folder / "evaluation.json").write_text(content + "\n", "utf-8")
     title = f"# {evaluation.model} {evaluation.version}: evaluation\n\n"
-    (folder / "evaluation.md").write_text(title + markdown(evaluation), "utf-8")
+    (folder / "evaluation.md").write_text(title + markdown(evaluation, beside), "utf-8")
 
 
-def markdown(evaluation: Evaluation) -> str:
+def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
     """The figures as tables; always with where they come from."""
     kind = "simulated scans" if evaluation.totals.simulated else "scans"
     lines = [
@@ -44,7 +51,17 @@ def markdown(evaluation: Evaluation) -> str:
         head = f"| {kind} | scans | missed | mean Dice | 95 % interval | median HD95 |"
         lines += ["", head, "|---|---|---|---|---|---|"]
         lines += [_group(name, group) for name, group in groups.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + beside_lines(beside)) + "\n"
+
+
+def beside_lines(beside: Beside) -> list[str]:
+    """What the figures were compared with, and a warning where the scans are of another kind."""
+    comparison, shifts = beside
+    lines = [] if comparison is None else ["", *_compared(comparison)]
+    if shifts is not None and shifts.warnings:
+        lines += ["", "**These scans differ from those of the training:**", ""]
+        lines += [f"- {one}" for one in shifts.warnings]
+    return lines
 
 
 def separation(totals: Totals) -> str:
@@ -57,6 +74,26 @@ def separation(totals: Totals) -> str:
         simulated = f": simulator seed {mine}, training seed {theirs}"
     how = "patient by patient" if totals.separation == "patient" else "by seed"
     return f"Training never saw any of them (checked {how}{simulated})."
+
+
+def _compared(comparison: Comparison) -> list[str]:
+    """The lines that say whether the candidate is worse than the version in service."""
+    head = f"| against {comparison.name} | this | before | difference | 95 % interval | margin |"
+    return [
+        f"Compared with {comparison.name}, then in service, on the same scans (paired bootstrap "
+        f"over patients): **{comparison.verdict}**.",
+        "",
+        head,
+        "|---|---|---|---|---|---|",
+        *(_difference(one) for one in comparison.differences),
+    ]
+
+
+def _difference(one: Difference) -> str:
+    values = [shown(value, one.unit) for value in (one.candidate, one.in_service, one.value)]
+    interval = f"{shown(one.low, one.unit)} to {shown(one.high, one.unit)}"
+    margin = "not judged" if one.margin is None else shown(one.margin, one.unit)
+    return f"| {' | '.join([one.name, *values, interval, margin])} |"
 
 
 def _listed(seeds: tuple[int, ...]) -> str:

@@ -6,10 +6,9 @@ import csv
 import json
 import math
 import os
-import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,12 @@ from rich.console import Console
 from training.architectures import ARCHITECTURES
 from training.batches import Images, prefetched, reduced, training_batches, validation_batches
 from training.curves import Curves
+from training.datasets.fingerprint import write_fingerprint
 from training.errors import TrainingError
 from training.foundation import Foundation, take_over
 from training.losses import dice_and_cross_entropy
 from training.progress import progress_bar
+from training.provenance import commit
 from training.recipe import Recipe, Stage
 
 RUN_FILE = "run.json"
@@ -38,13 +39,17 @@ Watch = tuple[Console, Curves]
 
 @dataclass(frozen=True)
 class Data:
-    """Scans to learn from and, of other patients, to validate on; `patient_ids` of both."""
+    """Scans to learn from and, of other patients, to validate on; `patient_ids` of both.
+
+    `fingerprint` is of the former (`training.datasets.fingerprint`), kept with the run.
+    """
 
     training: Images
     validation: Images
     training_patients: int
     patient_ids: tuple[str, ...]
     simulated: bool = True
+    fingerprint: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
     path = run / RUN_FILE
     if path.exists():
         there = json.loads(path.read_text("utf-8"))
+        # What later versions of this program added to recipes has its default.
+        there["recipe"] = Recipe.model_validate(there["recipe"]).model_dump(mode="json")
         different = [key for key in content if there.get(key) != content[key]]
         if different:
             raise TrainingError(
@@ -136,20 +143,10 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
             )
         return
     run.mkdir(parents=True, exist_ok=True)
+    if data.fingerprint:
+        write_fingerprint(run, data.fingerprint)
     now = datetime.now(UTC).date().isoformat()
     _write(path, json.dumps({**content, "commit": commit(), "date": now}, indent=2))
-
-
-def commit() -> str:
-    """The commit of this source, with `-dirty` where tracked files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        answer = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return answer.stdout.strip()
 
 
 def _train_stage(

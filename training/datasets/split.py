@@ -120,6 +120,19 @@ def freeze(folder: Path, split: Split, entries: Iterable[Entry]) -> Split:
     return Split(split.seed, split.fractions, split.patients, Frozen(digest_of(cases), cases))
 
 
+def frozen_digest(folder: Path) -> str | None:
+    """The SHA-256 of the frozen test set; None for a data set that was never divided.
+
+    Raises DatasetError where it is divided, but the test set may still change.
+    """
+    split = read_split(folder)
+    if split is None:
+        return None
+    if split.frozen is None:
+        raise DatasetError(f"the test set of {folder} is not frozen: divide --freeze")
+    return split.frozen.digest
+
+
 def digest_of(cases: Mapping[str, str]) -> str:
     """One SHA-256 for the whole test set."""
     return hashlib.sha256(json.dumps(sorted(cases.items())).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Reports as self-contained HTML: one file, pictures embedded, nothing fetched."""
