@@ -185,6 +185,46 @@ def release(
 
 
 @app.command()
+def leave_out(
+    run: Annotated[Path, typer.Option(help="Folder of a finished run: the training with all.")],
+    data: DataFolder,
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")],
+    by: Annotated[
+        str, typer.Option(help="Property that tells the groups: camera, centre, collimator …")
+    ] = "camera",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Leave out these; else each one, in turn.")
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", help="The model that the run began with, if any.")
+    ] = None,
+) -> None:
+    """Train again without one scanner or centre, and say what is lost on its scans.
+
+    As long as a training for each group. An interrupted one goes on with the same command.
+    """
+    import json
+
+    from training.collect.collection import write_whole
+    from training.dataset import read_index
+    from training.foundation import read_foundation
+    from training.leaving_out import Question
+    from training.leaving_out import leave_out as measure
+    from training.pages.leaving_out import content, leaving_out_report, markdown
+    from training.seen import read_run
+
+    with plain_errors():
+        foundation = None if start_from is None else read_foundation(start_from)
+        losses = measure(Question(run, data, out, by, tuple(only or ()), foundation), Console())
+        simulated = any(one.properties.get("simulated", True) for one in read_index(data))
+        report = leaving_out_report(by, losses, read_run(run), simulated=simulated)
+        write_whole(out / "leaving-out.html", report.encode())
+        write_whole(out / "leaving-out.json", json.dumps(content(by, losses), indent=1).encode())
+        typer.echo(markdown(by, losses))
+        typer.echo(f"to look at, or to hand on: {out / 'leaving-out.html'}")
+
+
+@app.command()
 def sample(
     model: Annotated[Path, typer.Option(help="Folder of a released version without a sample.")],
 ) -> None:

@@ -28,13 +28,20 @@ REGION = 2.0
 Learnable = Callable[[Case], tuple[NDArray[np.uint16], NDArray[np.bool_]] | None]
 
 
-def load_data(folder: Path, recipe: Recipe, console: Console) -> Data:
+def load_data(
+    folder: Path,
+    recipe: Recipe,
+    console: Console,
+    stays: Callable[[Entry], bool] = lambda _: True,
+) -> Data:
     """Read all scans into memory, divided by patient as the data set is, else as the recipe says.
 
+    Those that do not stay are left out, without any other changing sides.
     Raises ValueError where a side of the split is empty or has no scan that can be learnt from.
     """
     entries = read_index(folder)
-    sides = sides_to_learn_from(folder, entries, recipe.split, recipe.seed)
+    divided = sides_to_learn_from(folder, entries, recipe.split, recipe.seed)
+    sides = {side: [one for one in part if stays(one)] for side, part in divided.items()}
     entries = sides["training"] + sides["validation"]
     validation = sides["validation"][: recipe.validation_images]
     learnable = close_up_region if isinstance(recipe.preprocessing, CloseUp) else whole_image

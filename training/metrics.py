@@ -95,7 +95,7 @@ def paired_bootstrap(
     return float(low), float(high)
 
 
-def wilson(part: int, whole: int) -> tuple[float, float]:
+def wilson(part: float, whole: int) -> tuple[float, float]:
     """95 % interval of the rate `part / whole` (Wilson, JASA 1927).
 
     A bootstrap of 20 out of 20 would promise certainty; this one gives 0.84 to 1.

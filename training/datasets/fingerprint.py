@@ -24,7 +24,7 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 @dataclass
 class Tally:
-    """Adds up cases one by one; `measured` holds a number of every case that has it."""
+    """Adds up cases one by one; `measured` holds (patient, number) of every case that has it."""
 
     patients: set[str] = field(default_factory=set)
     scans: int = 0
@@ -34,7 +34,9 @@ class Tally:
     counted: dict[str, Counter[str]] = field(
         default_factory=lambda: {name: Counter() for name in COUNTED}
     )
-    measured: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    measured: defaultdict[str, list[tuple[str, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def add(self, case: Case) -> None:
         """Count and measure one case."""
@@ -47,7 +49,7 @@ class Tally:
             counter[told(case.properties, name)] += 1
         for name, value in measures(case).items():
             if value is not None:
-                self.measured[name].append(value)
+                self.measured[name].append((case.patient_id, value))
 
     def content(self) -> dict[str, Any]:
         """The fingerprint: numbers of scans by property, percentiles of what was measured."""
@@ -58,7 +60,7 @@ class Tally:
             "with nodules": self.with_nodules,
             "matrices": dict(self.matrices),
             **{name: dict(counter.most_common()) for name, counter in self.counted.items()},
-            **{name: percentiles(values) for name, values in self.measured.items()},
+            **{name: percentiles(v for _, v in pairs) for name, pairs in self.measured.items()},
         }
 
 

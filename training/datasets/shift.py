@@ -8,6 +8,9 @@ A measure has shifted where surely (by the 95 % interval of the rate)
 - more than twice as many scans as expected lie outside of the range that holds 90 % of the
   training scans; or
 - more than half of the scans lie above the upper, or below the lower quarter of them.
+
+The interval is as wide as if each patient had one scan: scans of a patient resemble each other.
+Of fewer than ten patients only the equipment is judged.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from training.metrics import wilson
 # What of a fingerprint tells that the network never saw such a scan.
 EQUIPMENT = ("isotope", "collimator", "view", "vendor", "camera", "centre")
 EXPECTED_OUTSIDE = 0.1
+FEWEST_PATIENTS = 10
 NAMES = {
     "spacing_mm": "pixel size in mm",
     "total_counts": "total counts",
@@ -82,18 +86,23 @@ def _sentence(one: Shift) -> str:
     low, high = one.training["p5"], one.training["p95"]
     return (
         f"{NAMES.get(one.name, one.name)}: {one.outside.part} of {one.outside.whole} scans "
-        f"({one.outside.part / one.outside.whole:.0%}) outside of {low:g} to {high:g}, which holds "
-        f"90 % of the training scans; median {one.new['p50']:g}, in training "
-        f"{one.training['p50']:g}"
+        f"({one.outside.part / one.outside.whole:.0%}) outside of {number(low)} to {number(high)}, "
+        f"which holds 90 % of the training scans; median {number(one.new['p50'])}, in training "
+        f"{number(one.training['p50'])}"
     )
+
+
+def number(value: float) -> str:
+    """Three figures are enough, and no exponents: 169000 and 0.0107."""
+    return f"{float(f'{value:.3g}'):.10g}"
 
 
 def compare(training: dict[str, Any], new: Tally) -> Shifts:
     """New scans against the fingerprint of the training scans, in what both of them have."""
     measures = [
-        _shift(name, training[name], values)
-        for name, values in new.measured.items()
-        if values and training.get(name)
+        _shift(name, training[name], pairs)
+        for name, pairs in new.measured.items()
+        if training.get(name)
     ]
     unseen = [
         Unseen(kind, value, number)
@@ -109,14 +118,18 @@ def compare(training: dict[str, Any], new: Tally) -> Shifts:
     return Shifts(new.scans, int(training["scans"]), tuple(measures), tuple(unseen))
 
 
-def _shift(name: str, training: dict[str, float], values: Sequence[float]) -> Shift:
-    numbers = np.asarray(values)
-    outside = _rate((numbers < training["p5"]) | (numbers > training["p95"]))
-    above, below = _rate(numbers > training["p75"]), _rate(numbers < training["p25"])
+def _shift(name: str, training: dict[str, float], pairs: Sequence[tuple[str, float]]) -> Shift:
+    numbers = np.asarray([value for _, value in pairs])
+    patients = len({patient for patient, _ in pairs})
+    outside = _rate((numbers < training["p5"]) | (numbers > training["p95"]), patients)
+    above, below = (
+        _rate(one, patients) for one in (numbers > training["p75"], numbers < training["p25"])
+    )
     shifted = outside.low > 2 * EXPECTED_OUTSIDE or max(above.low, below.low) > 0.5
-    return Shift(name, training, percentiles(values), outside, shifted)
+    judged = patients >= FEWEST_PATIENTS
+    return Shift(name, training, percentiles(numbers), outside, judged and shifted)
 
 
-def _rate(hits: np.ndarray[Any, np.dtype[np.bool_]]) -> Rate:
+def _rate(hits: np.ndarray[Any, np.dtype[np.bool_]], patients: int) -> Rate:
     part, whole = int(hits.sum()), len(hits)
-    return Rate(part, whole, *wilson(part, whole))
+    return Rate(part, whole, *wilson(part * patients / whole, patients))

@@ -9,7 +9,7 @@ from typing import Any
 from adjuvant.model import Model
 from training.card import NOTICE
 from training.comparison import Comparison
-from training.datasets.shift import NAMES, Shifts
+from training.datasets.shift import NAMES, Shifts, number
 from training.difference import Difference, sentence, shown, signed
 from training.pages.charts import curve, interval
 from training.pages.gallery import Gallery, Shown, tile
@@ -18,8 +18,8 @@ from training.pages.page import Safe, box, section, table
 MEASURED_NOTICE = "measured on simulated scans – not a figure about patients"  # noqa: RUF001
 VERDICTS = {
     "not worse": ("good", "Not worse than {name}, in service"),
-    "worse": ("bad", "Worse than {name}, in service: not released"),
-    "undecided": ("unsure", "Not shown to be as good as {name}, in service: not released"),
+    "worse": ("bad", "Worse than {name}, in service"),
+    "undecided": ("unsure", "Not shown to be as good as {name}, in service"),
 }
 WHO = {"candidate": "this version", "in-service": "version in service"}
 TRUTH = {True: "truth (simulated)", False: "drawn by hand"}
@@ -60,7 +60,7 @@ def verdict(comparison: Comparison | None) -> str:
         box(kind, title.format(name=comparison.name), judged or ["too few patients to judge"]),
         table(
             ("figure", "this", comparison.name, "difference", "95 % interval", "", "margin",
-             "verdict", "scans", "patients"),
+             "verdict", "scans, patients"),
             [_difference(one) for one in comparison.differences],
         ),
         lead="Both read the same scans. The difference of each scan counts, patients are resampled "
@@ -92,8 +92,7 @@ def _difference(one: Difference) -> tuple[object, ...]:
         Safe(interval(one.value, one.low, one.high, (-reach, reach), 0, _limit(one))),
         "" if one.margin is None else shown(one.margin, one.unit),
         one.verdict,
-        one.scans,
-        one.patients,
+        f"{one.scans}, {one.patients}",
     )
 
 
@@ -119,8 +118,8 @@ def shift_section(shifts: Shifts | None) -> str:
     rows = [
         (
             NAMES.get(one.name, one.name),
-            *(f"{one.training[key]:g}" for key in PERCENT),
-            *(f"{one.new[key]:g}" for key in PERCENT),
+            *(number(one.training[key]) for key in PERCENT),
+            *(number(one.new[key]) for key in PERCENT),
             f"{one.outside.part} of {one.outside.whole} "
             f"({one.outside.part / one.outside.whole:.0%})",
             "shifted" if one.shifted else "",
@@ -143,7 +142,17 @@ def shift_section(shifts: Shifts | None) -> str:
 
 def cases(context: Context) -> str:
     """Worst, typical and best, with lines that can be switched on and off."""
-    gallery, keys = context.gallery, {"truth": TRUTH[context.scans_simulated]} | WHO
+    keys = {"truth": TRUTH[context.scans_simulated]} | WHO
+    return section(
+        "Cases",
+        cases_of(context.gallery, keys),
+        lead="Inverse grey, each with its own window, cut to what is outlined. Typical are cases "
+        "next to the median.",
+    )
+
+
+def cases_of(gallery: Gallery, keys: Mapping[str, str]) -> str:
+    """The cases of a gallery, below a key to their lines."""
     groups = (("Worst", gallery.worst), ("Typical", gallery.typical), ("Best", gallery.best))
     there = {outline.who for _, group in groups for one in group for outline in one.outlines}
     boxes = "".join(
@@ -152,12 +161,7 @@ def cases(context: Context) -> str:
         if who in there
     )
     content = "".join(_group(name, group) for name, group in groups if group)
-    return section(
-        "Cases",
-        f'<div class="key">{boxes}</div>{content}',
-        lead="Inverse grey, each with its own window, cut to what is outlined. Typical are cases "
-        "next to the median.",
-    )
+    return f'<div class="key">{boxes}</div>{content}'
 
 
 def _group(name: str, group: Sequence[Shown]) -> str:
