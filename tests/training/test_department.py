@@ -205,12 +205,15 @@ def test_a_network_trains_on_it_and_is_measured_on_its_frozen_test_set(place: Pa
     tested = {patient for patient, side in split.patients.items() if side == "test"}
     assert len(tested) == 2
     assert not tested & set(about["patient_ids"])
-    good("release", "--run", run, "--data", place / "data", "--to", model)
+    said = good("release", "--run", run, "--data", place / "data", "--to", model)
+    assert "no other version: this is the first" in said
+    assert """-d '{"Version": "0.0.1"}' $A/models/thyroid/shadow""" in said
     measured = json.loads((model / "evaluation.json").read_text())
     assert measured["scans"] == len(split.frozen.cases) == 4
     assert json.loads((model / "model.json").read_text())["training"]["data"] == "clinical"
     said = (model / "evaluation.md").read_text()
     assert "Measured on 4 scans of 2 patients. Training never saw any of them" in said
+    assert "simulated" not in (model / "report.html").read_text().split("digest")[0]
     assert found_in(model, IDENTIFYING) == []
 
 

@@ -21,7 +21,7 @@ from training.lesions import Reading, choose_threshold, read_cases, score, summa
 from training.loading import load_data
 from training.phantom.case import Case, Nodule
 from training.recipe import Recipe
-from training.release import Request, release
+from training.release import REPORT, Request, release
 from training.release_nodules import Scans, release_nodules
 from training.seen import Seen
 from training.train import train
@@ -217,7 +217,12 @@ def test_from_scans_to_a_released_version(tmp_path: Path) -> None:
     card = (request.folder / "card.md").read_text("utf-8")
     assert "Marks cold nodules" in card
     assert "false marks in a scan" in card
-    again = replace(request, folder=tmp_path / "0.0.2", version="0.0.2")
+    again = replace(request, folder=tmp_path / "0.0.2", version="0.0.2", in_service=request.folder)
+    # Eight scans of so many patients show nothing, not even of the same network.
+    with pytest.raises(ReleaseError, match=r"margins\.fewest_patients is 10"):
+        release_nodules(again, gland, scans)
+    report = (tmp_path / "run" / REPORT).read_text("utf-8")
+    assert "Not shown to be as good as cold-nodules 0.0.1, in service" in report
     shared = Scans([tiny(200)], [tiny(200)])
     with pytest.raises(SeenError):
         release_nodules(again, gland, shared)

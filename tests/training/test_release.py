@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from adjuvant.network import load_network
 from adjuvant.sample import check_sample, read_sample
 from training.errors import ReleaseError, SeenError
 from training.figures import Evaluation
-from training.release import Request, release
+from training.in_service import newest_beside
+from training.release import REPORT, Request, release
+from training.train import BEST_FILE, build, compile_for
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +96,65 @@ def test_altered_weights_are_refused(released: tuple[Path, Evaluation], tmp_path
 def test_a_version_is_three_numbers(run: Path, tmp_path: Path, version: str) -> None:
     with pytest.raises(ReleaseError, match=f"three numbers such as 0.1.0, got '{version}'"):
         release(Request(run, tmp_path / version, version), [], lambda *_: None)
+
+
+CASES = [ellipse_case(number) for number in range(100, 124)]
+
+
+def test_what_is_no_worse_than_the_version_in_service_is_released(
+    run: Path, released: tuple[Path, Evaluation], tmp_path: Path
+) -> None:
+    folder = tmp_path / "thyroid" / "0.0.2"
+    release(Request(run, folder, "0.0.2", released[0]), CASES, lambda *_: None)
+    comparison = json.loads((folder / "comparison.json").read_text("utf-8"))
+    assert (comparison["version"], comparison["verdict"]) == ("0.0.1", "not worse")
+    assert [one["value"] for one in comparison["differences"]] == [0, 0, 0]
+    card = (folder / "card.md").read_text("utf-8")
+    assert "Compared with thyroid 0.0.1, then in service" in card
+    report = (folder / REPORT).read_text("utf-8")
+    assert "Not worse than thyroid 0.0.1, in service" in report
+    assert "How it learnt" in report
+    assert report == (run / REPORT).read_text("utf-8")
+
+
+def test_what_is_worse_is_not_released_and_it_is_said_by_how_much(
+    run: Path, released: tuple[Path, Evaluation], tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    unlearnt = build(RECIPE)
+    compile_for(unlearnt, RECIPE)
+    unlearnt.optimizer.build(unlearnt.trainable_variables)
+    unlearnt.save_weights(tmp_path / "run" / BEST_FILE)
+    request = Request(tmp_path / "run", tmp_path / "models" / "0.0.2", "0.0.2", released[0])
+    said = r"is worse than thyroid 0\.0\.1: gland Dice, mean: 0\.\d+, was 0\.\d+ .*Nothing released"
+    with pytest.raises(ReleaseError, match=said):
+        release(request, CASES, lambda *_: None)
+    assert list((tmp_path / "models").iterdir()) == []
+    report = (tmp_path / "run" / REPORT).read_text("utf-8")
+    assert "Worse than thyroid 0.0.1, in service" in report
+
+
+def test_only_the_frozen_test_set_measures_a_release(run: Path, tmp_path: Path) -> None:
+    request = Request(run, tmp_path / "0.0.2", "0.0.2", test_set="0" * 64)
+    with pytest.raises(
+        ReleaseError, match=r"the test set has changed: its SHA-256 is [0-9a-f]{64}"
+    ):
+        release(request, CASES[:4], lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_newest_sound_version_is_taken_for_the_one_in_service(
+    released: tuple[Path, Evaluation], tmp_path: Path
+) -> None:
+    models = tmp_path / "thyroid"
+    assert newest_beside(models / "0.0.9") is None
+    for version in ("0.0.2", "0.0.10", "0.0.11"):
+        shutil.copytree(released[0], models / version)
+        about = json.loads((models / version / "model.json").read_text("utf-8"))
+        (models / version / "model.json").write_text(json.dumps(about | {"version": version}))
+    (models / "0.0.11" / "thyroid.keras").write_bytes(b"cut")
+    assert newest_beside(models / "0.0.12") == models / "0.0.10"
+    for version in ("0.0.2", "0.0.10"):
+        (models / version / "thyroid.keras").unlink()
+    with pytest.raises(ReleaseError, match=r"no version in .* can be used: "):
+        newest_beside(models / "0.0.12")
