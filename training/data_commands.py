@@ -101,6 +101,9 @@ def outlines(
     ] = None,
     name: OwnNames = None,
     any_name: AnyName = False,
+    centre: Annotated[
+        str | None, typer.Option(help="Where these scans are from, in a word of your own: A.")
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Turn the outlines of a collection into masks: a data set, with a sheet to look at."""
@@ -110,7 +113,8 @@ def outlines(
     console = Console(stderr=True)
     with plain_errors():
         pseudonyms = None if key_file is None else _pseudonyms(key_file, data)
-        request = Request(collection, tuple(rois or ()), pseudonyms, _names(name, any_name))
+        names = _names(name, any_name)
+        request = Request(collection, tuple(rois or ()), pseudonyms, names, centre)
         report = import_outlines(request, data, console, dry_run=dry_run)
         tell_imported(report, data, dry_run=dry_run)
 
@@ -157,17 +161,37 @@ def check(data: DataSet) -> None:
         raise typer.Exit(1)
 
 
-def describe(data: DataSet) -> None:
+def describe(
+    data: DataSet,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="A model version, run or data set: do these scans resemble its own?"),
+    ] = None,
+) -> None:
     """Count what the data set consists of, and write it to fingerprint.json."""
     import json
 
-    from training.dataset import read_index
-    from training.datasets.fingerprint import fingerprint, write_fingerprint
+    from training.dataset import DatasetError, read_index
+    from training.datasets.fingerprint import (
+        FINGERPRINT,
+        fingerprint,
+        read_fingerprint,
+        tally_of,
+        write_fingerprint,
+    )
+    from training.datasets.shift import compare
 
     with plain_errors():
-        found = fingerprint(data, read_index(data))
+        tally = tally_of(data, read_index(data))
+        found = fingerprint(data, read_index(data), tally)
         write_fingerprint(data, found)
-    typer.echo(json.dumps(found, indent=1))
+        typer.echo(json.dumps(found, indent=1))
+        if against is not None:
+            training = read_fingerprint(against)
+            if training is None:
+                raise DatasetError(f"{against} has no {FINGERPRINT}")
+            for said in compare(training, tally).warnings or ("no difference found",):
+                typer.echo(said)
 
 
 def export_nnunet(

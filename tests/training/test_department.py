@@ -65,11 +65,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = good("collect", "--folder", folder / "scans", "--out", folder / "collection", *keyed)
     assert "new: 24 scan; known before: 0" in said
     arguments = ("--collection", folder / "collection", "--rois", folder / "rois", *keyed)
-    said = good("outlines", *arguments, "--data", folder / "data")
+    said = good("outlines", *arguments, "--data", folder / "data", "--centre", "A")
     assert "24 cases" in said
     assert "look at every outline" in said
     good("divide", "--data", folder / "data", "--freeze")
     good("describe", "--data", folder / "data")
+    said = good("describe", "--data", folder / "data", "--against", folder / "data")
+    assert said.endswith("no difference found\n")
     good("export-nnunet", "--data", folder / "data", "--out", folder / "nnunet")
     return folder
 
@@ -148,6 +150,7 @@ def test_every_case_has_the_outline_that_was_drawn(place: Path) -> None:
         assert entry.properties["reader"] == "osirix-csv"
         assert entry.properties["isotope"] == "Tc-99m"
         assert entry.properties["view"] == "anterior"
+        assert entry.properties["centre"] == "A"
         assert entry.properties["spacing_mm"] == 1.2
 
 
@@ -157,7 +160,7 @@ def test_a_second_run_takes_nothing_twice_and_changes_nothing(place: Path) -> No
     said = good("collect", "--folder", place / "scans", "--out", place / "collection", *keyed)
     assert "new: nothing; known before: 24" in said
     arguments = ("--collection", place / "collection", "--rois", place / "rois", *keyed)
-    good("outlines", *arguments, "--data", place / "data")
+    good("outlines", *arguments, "--data", place / "data", "--centre", "A")
     after = {path: path.read_bytes() for path in (place / "data").rglob("*") if path.is_file()}
     assert set(after) == set(before)
     changed = [path.name for path in after if after[path] != before[path]]

@@ -94,11 +94,17 @@ def measures(case: Case) -> dict[str, float | None]:
     }
 
 
-def fingerprint(folder: Path, entries: list[Entry]) -> dict[str, Any]:
-    """The fingerprint of these cases, which are read one by one, and how they are divided."""
-    split, tally = read_split(folder), Tally()
+def tally_of(folder: Path, entries: list[Entry]) -> Tally:
+    """The tally of these cases, which are read one by one."""
+    tally = Tally()
     for entry in entries:
         tally.add(read_case(folder, entry))
+    return tally
+
+
+def fingerprint(folder: Path, entries: list[Entry], tally: Tally) -> dict[str, Any]:
+    """The fingerprint of these cases, and how they are divided."""
+    split = read_split(folder)
     sides = Counter(side_of(split, entry) or "held back" for entry in entries) if split else {}
     return tally.content() | {"sides": dict(sides)}
 

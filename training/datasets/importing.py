@@ -86,13 +86,15 @@ class Report:
 class Request:
     """`rois` are folders of files of outlines, besides those in the collection itself.
 
-    Files are matched with the key's `pseudonyms`; names of outlines are read by `names`.
+    Files are matched with the key's `pseudonyms`; names of outlines are read by `names`. `centre`
+    is where all of these scans are from, in a word of one's own; None: not told.
     """
 
     collection: Path
     rois: tuple[Path, ...] = ()
     pseudonyms: Pseudonyms | None = None
     names: Names = field(default_factory=Names)
+    centre: str | None = None
 
 
 def import_outlines(
@@ -118,6 +120,8 @@ def import_outlines(
             teaching = _teaching(here, line, ours, report)
             accepted = any(one.accepted for one in teaching)
             for case in _cases(request.collection, line, teaching, report):
+                if request.centre is not None:
+                    case.properties["centre"] = request.centre
                 if not accepted and ours.drew(str(line.instance), case.gland):
                     said = f"{case.case_id} is outlined exactly as by our network"
                     report.problem("outlines that are our own", teaching[0].file, said)

@@ -12,7 +12,7 @@ from tests.training.small_cases import small_case
 from training.dataset import case_path, read_index, write_case, write_index
 from training.datasets.check import check
 from training.datasets.duplicates import find_duplicates, look
-from training.datasets.fingerprint import fingerprint
+from training.datasets.fingerprint import fingerprint, tally_of
 from training.datasets.split import extend, freeze, write_split
 from training.phantom.case import Case
 from training.phantom.simulator import simulate_case
@@ -119,7 +119,8 @@ def test_a_look_is_normalised_and_a_flat_image_has_none(scans: list[Case]) -> No
 
 def test_a_fingerprint_counts_what_there_is(tmp_path: Path) -> None:
     put(tmp_path, [small_case(number) for number in range(6)])
-    found = fingerprint(tmp_path, read_index(tmp_path))
+    entries = read_index(tmp_path)
+    found = fingerprint(tmp_path, entries, tally_of(tmp_path, entries))
     assert (found["scans"], found["patients"], found["simulated"]) == (6, 3, 6)
     assert found["matrices"] == {"32 x 32": 6}
     assert found["isotope"] == {"Tc-99m": 6}
