@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adjuvant.model import Model
 from training.difference import Difference, Pair, Verdict, difference, sentence
@@ -17,7 +17,10 @@ from training.errors import ReleaseError
 from training.figures import SMALLEST_GROUP, Score
 from training.lesions import LARGE_MM, LesionScore
 from training.margins import Margins
-from training.seen import Separation
+
+if TYPE_CHECKING:
+    # It imports Keras, which figures do not need.
+    from training.seen import Separation
 
 S = TypeVar("S", Score, LesionScore)
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adjuvant.model import Model
 from training.datasets.properties import NOT_TOLD
 from training.metrics import STATISTICS, bootstrap, wilson
-from training.seen import Separation
+
+if TYPE_CHECKING:
+    # It imports Keras, which figures do not need.
+    from training.seen import Separation
 
 SMALLEST_GROUP = 5
 
