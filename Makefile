@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev install doctor demo run viewer test test-kills
-.PHONY: test-orthanc lint types docs benchmarks lock audit fuzz clean
+.PHONY: test-orthanc test-docker lint types docs benchmarks lock audit fuzz clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
@@ -57,6 +57,9 @@ test-kills: setup-dev ## kill a real Orthanc thirty times while it works (some m
 
 test-orthanc: ## on Orthanc of bookworm, trixie, forky or all (VERSION=trixie), in Debian roots
 	@python3 -m deploy.generations $(VERSION) $(ARGS)
+
+test-docker: ## the Dockerfile's steps and what its configuration starts, in a Debian root
+	@python3 -m deploy.docker.rehearse
 
 lint: setup-dev ## style
 	@$(PYTHON) -m ruff check $(CODE)

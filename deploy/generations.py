@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from deploy.debian_root import Root, RootError, debian_root
 from deploy.serve import ROOT
@@ -39,20 +39,27 @@ SUMMARY = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
 @dataclass(frozen=True)
 class Generation:
-    """A Debian release; `replaced` are packages whose locked version its Python cannot have."""
+    """A Debian release; `replaced` are packages whose locked version its Python cannot have, and
+    `builders` the Debian packages with which others are built that have no wheel for it."""
 
     suite: str
     title: str
-    replaced: dict[str, str]
+    replaced: dict[str, str] = field(default_factory=dict)
+    builders: tuple[str, ...] = ()
 
 
 GENERATIONS = {
     one.suite: one
     for one in (
-        Generation("bookworm", "Debian 12", {}),
-        Generation("trixie", "Debian 13", {}),
-        # TensorFlow has no release for Python 3.14 yet.
-        Generation("forky", "Debian 14 (testing)", {"tensorflow": "2.22.0rc0"}),
+        Generation("bookworm", "Debian 12"),
+        Generation("trixie", "Debian 13"),
+        # For Python 3.14 TensorFlow has no release yet, and pyjpegls no wheel.
+        Generation(
+            "forky",
+            "Debian 14 (testing)",
+            {"tensorflow": "2.22.0rc0"},
+            ("build-essential", "python3-dev"),
+        ),
     )
 }
 
@@ -78,10 +85,11 @@ def prepare(generation: Generation) -> Root:
     """The root with Orthanc, our packages and a fresh copy of this folder. Raises RootError."""
     root = debian_root(generation.suite)
     wanted = requirements(generation)
-    digest = hashlib.sha256(f"{PACKAGES}{wanted}".encode()).hexdigest()
+    packages = (*PACKAGES, *generation.builders)
+    digest = hashlib.sha256(f"{packages}{wanted}".encode()).hexdigest()
     stamp = root.folder / "opt" / "stamp"
     if not stamp.exists() or stamp.read_text() != digest:
-        root.install(PACKAGES)
+        root.install(packages)
         (root.folder / "opt" / "requirements.txt").write_text(wanted)
         root.require(["python3", "-m", "venv", "/opt/venv"], "make an environment")
         pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-input"]

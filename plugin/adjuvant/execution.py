@@ -23,6 +23,7 @@ from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Reader
 from adjuvant.results.provenance import is_own
 from adjuvant.rules.ruleset import Rule
+from adjuvant.structures import NODULES
 from adjuvant.superseding import delete_earlier
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.watchdog import Hung, Stopping, Watchdog
@@ -251,12 +252,15 @@ def _examine(data: bytes, reader: Reader, network: Network, plan: Plan, last: bo
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    """The measures of an outcome as REST shows them; the area is of the first frame with one."""
+    """The measures of an outcome as REST shows them; the area is of the first frame with one, and
+    cold nodules are None where no model looked for any."""
     findings = outcome.findings
+    nodules = sum(segment.type.value in NODULES for segment in findings.segments)
     areas = (m.gland_area_cm2 for m in findings.measures if m.gland_area_cm2 is not None)
     return {
         "gland_seen": findings.gland_seen,
         "gland_area_cm2": next(areas, None),
+        "cold_nodules": nodules if "nodules" in outcome.steps_ms else None,
         "frames": [asdict(measure) for measure in findings.measures],
         "remarks": list(findings.remarks),
     }

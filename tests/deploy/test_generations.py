@@ -8,6 +8,7 @@ import pytest
 
 from deploy import debian_root, generations
 from deploy.debian_root import Root, RootError, roots_folder
+from deploy.docker.rehearse import DOCKERFILE, merge, steps
 from deploy.generations import GENERATIONS, TESTS, Outcome, requirements, write_page
 from deploy.serve import ROOT
 
@@ -64,3 +65,17 @@ def test_files_of_an_earlier_copy_do_not_stay(tmp_path: Path) -> None:
     Root(tmp_path / "root").copy(tmp_path / "source", ["a/new.py"], "/opt/here")
     copied = sorted(path.name for path in (tmp_path / "root" / "opt" / "here").rglob("*"))
     assert copied == ["a", "new.py"]
+
+
+def test_the_steps_of_the_dockerfile_are_read_as_docker_reads_them() -> None:
+    text = "# a comment\nFROM x:1\n\nRUN a \\\n && b \\\n# between\n && c\nCOPY from to\n"
+    assert list(steps(text)) == [("FROM", "x:1"), ("RUN", "a  && b  && c"), ("COPY", "from to")]
+    known = {"FROM", "ARG", "RUN", "COPY"}
+    assert {name for name, _ in steps(DOCKERFILE.read_text())} <= known
+
+
+def test_files_of_the_configuration_are_merged_object_into_object() -> None:
+    first = {"PostgreSQL": {"Host": "index"}, "Name": "a"}
+    second = {"PostgreSQL": {"Password": "b"}, "Name": "c"}
+    merged = {"PostgreSQL": {"Host": "index", "Password": "b"}, "Name": "c"}
+    assert merge(first, second) == merged

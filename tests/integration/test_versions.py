@@ -112,6 +112,9 @@ def test_a_new_version_keeps_or_replaces_the_earlier_results_and_never_a_correct
         read_again(hospital, second, CHAIN)
         assert software_on(hospital, replaced) == [CHAIN]
         assert "Cold nodule 1" in labels_on(hospital, replaced)
+        jobs = hospital.get(f"/adjuvant/instances/{second}/jobs")["jobs"]
+        marked = {job["model"]: job["summary"]["cold_nodules"] for job in jobs}
+        assert marked == {"thyroid 0.1.0": None, CHAIN: 1}
         assert [one["version"] for one in hospital.status()["models"]] == ["0.2.0", "0.1.0"]
         ends = {"thyroid 0.1.0": "superseded", CHAIN: "done"}
         assert states(hospital, second) == ends
