@@ -165,9 +165,11 @@ def release(
     from training.release import REPORT, Request
     from training.release import release as publish
     from training.release_nodules import Scans, release_nodules
+    from training.seen import read_run
 
     console = Console()
     with plain_errors():
+        read_run(run)
         in_service = against or newest_beside(folder)
         typer.echo(f"compared with {in_service or 'no other version: this is the first'}")
         request = Request(run, folder, folder.name, in_service, frozen_digest(data))

@@ -43,8 +43,9 @@ def correct(rest: Rest, data: Path, number: int) -> int:
 
 def _ours(rest: Rest, scan: str) -> Iterator[Dataset]:
     """Our segmentations of a scan, by its SOP Instance UID."""
-    asked = {"Level": "Study", "Query": {"SOPInstanceUID": scan}}
-    for study in rest.json("/tools/find", said="POST /tools/find", json=asked):
+    asked = {"Level": "Instance", "Query": {"SOPInstanceUID": scan}}
+    for found in rest.json("/tools/find", said="POST /tools/find", json=asked):
+        study = rest.json(f"/instances/{found}/study", said="study of an instance")["ID"]
         for series in rest.json(f"/studies/{study}/series", said="series of a study"):
             if series["MainDicomTags"].get("Modality") != SEGMENTATION:
                 continue
