@@ -43,13 +43,12 @@ class Curves:
             self._losses.clear()
 
     def epoch(self, row: Mapping[str, float | None]) -> None:
-        """What the log says of the epoch that these steps were."""
+        """What the log says of the epoch that these steps were; in the file after some seconds."""
         self._add("training/loss_of_epoch", row["loss"])
         self._add("training/images_per_second", row["images_per_s"])
         self._add("validation/Dice", row["dice"])
         self._add("validation/silent_where_empty", row["silent"])
         self._losses.clear()
-        self._writer.flush()
 
     def _add(self, name: str, value: float | None) -> None:
         if value is not None:

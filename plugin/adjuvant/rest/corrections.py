@@ -126,7 +126,7 @@ def _decide(state: str, asked: Asked, desk: Desk) -> dict[str, Any]:
     who = asked.user or asked.body.get("Who", "")
     if not who.strip():
         details = 'This Orthanc does not know who you are: say it, {"Who": "…"}'
-        raise Problem(400, "Nobody decided", details)
+        raise Problem(422, "Nobody decided", details)
     unchanged = asked.body.get("Unchanged", False)
     try:
         decided = _open(desk).decide(asked.path["correction"], state, who, unchanged=unchanged)
@@ -152,6 +152,7 @@ def _open(desk: Desk) -> CorrectionDesk:
 PROBLEMS = {
     404: "There is no such correction",
     409: "It is so already; another one of the scan is accepted; nothing was changed",
+    422: "This Orthanc does not know who asks, and the body does not say it",
 }
 ROUTES = (
     Route(

@@ -100,8 +100,8 @@ def test_it_is_said_beside_the_segmentation_too(office: Front) -> None:
 
 def test_nobody_is_no_person(office: Front) -> None:
     status, problem = office.post("corrections/1/accept", user="")
-    assert (status, problem["error"]) == (400, "Nobody decided")
-    assert office.post("corrections/1/accept", user="", Who=" ")[0] == 400
+    assert (status, problem["error"]) == (422, "Nobody decided")
+    assert office.post("corrections/1/accept", user="", Who=" ")[0] == 422
     assert office.post("corrections/1/accept", user="", Who="Dr G.")[1]["decided_by"] == "Dr G."
     # Where Orthanc knows who asks, nobody can say that it was another one.
     assert office.post("corrections/1/reject", user="gina", Who="x")[1]["decided_by"] == "gina"
