@@ -98,6 +98,9 @@ class Recipe(Strict):
         default={}, description="Property of scans, value: how often such a scan is shown."
     )
     weight_decay: float = Field(default=1e-4, ge=0)
+    missed: float = Field(
+        default=0.5, gt=0, lt=1, description="A missed pixel's part in the error; 0.5: Dice."
+    )
     threshold: float = Field(default=0.5, gt=0, lt=1)
     minimum_area_pixels: int = Field(default=30, ge=0)
     network: Network = Network()

@@ -183,7 +183,8 @@ def _train_stage(
 def compile_for(network: keras.Model, recipe: Recipe) -> None:
     """A fresh optimizer; without XLA, which makes convolutions slower on a CPU."""
     optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay, clipnorm=1.0)
-    network.compile(optimizer, dice_and_cross_entropy, jit_compile=False)
+    loss = dice_and_cross_entropy(recipe.missed)
+    network.compile(optimizer, loss, jit_compile=False)
 
 
 def _grow_from(network: keras.Model, recipe: Recipe, stage: int, weights: Path) -> None:

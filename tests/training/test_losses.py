@@ -8,6 +8,8 @@ import pytest
 
 from training.losses import SMOOTH, cross_entropy, dice_and_cross_entropy, soft_dice
 
+LOSS = dice_and_cross_entropy(0.5)
+
 EMPTY = np.zeros((1, 32, 32, 1), np.float32)
 FULL = np.ones((1, 32, 32, 1), np.float32)
 GLAND = EMPTY.copy()
@@ -20,15 +22,13 @@ def value(loss: keras.KerasTensor) -> list[float]:
 
 @pytest.mark.parametrize("truth", [EMPTY, FULL, GLAND], ids=["empty", "full", "gland"])
 def test_a_perfect_answer_costs_nothing(truth: np.ndarray) -> None:
-    assert value(dice_and_cross_entropy(truth, truth)) == pytest.approx([0], abs=1e-5)
+    assert value(LOSS(truth, truth)) == pytest.approx([0], abs=1e-5)
 
 
 def test_the_opposite_of_the_truth_costs_most() -> None:
     (wrong,) = value(soft_dice(GLAND, 1 - GLAND))
     assert wrong == pytest.approx(1 - SMOOTH / (32 * 32 + SMOOTH))
-    (worst,), (unsure,) = (
-        value(dice_and_cross_entropy(GLAND, answer)) for answer in (1 - GLAND, FULL / 2)
-    )
+    (worst,), (unsure,) = (value(LOSS(GLAND, answer)) for answer in (1 - GLAND, FULL / 2))
     assert worst > 10 > 2 > unsure > 0.5
 
 
@@ -36,6 +36,15 @@ def test_marking_64_pixels_of_an_image_without_gland_costs_a_half() -> None:
     marked = EMPTY.copy()
     marked[:, :8, :8] = 1
     assert value(soft_dice(EMPTY, marked)) == pytest.approx([0.5])
+
+
+def test_to_miss_costs_more_than_to_mark_too_much_where_the_recipe_says_so() -> None:
+    small, large = np.zeros_like(GLAND), np.zeros_like(GLAND)
+    small[:, 8:20, 8:14] = 1
+    large[:, 8:20, 8:26] = 1
+    missed, marked = (value(soft_dice(GLAND, answer, 0.75))[0] for answer in (small, large))
+    assert missed == pytest.approx(0.75 * 72 / (72 + 0.75 * 72 + SMOOTH / 2))
+    assert marked == pytest.approx(0.25 * 72 / (144 + 0.25 * 72 + SMOOTH / 2))
 
 
 def test_cross_entropy_of_a_half_is_the_logarithm_of_two() -> None:
@@ -52,7 +61,7 @@ def test_each_image_of_a_batch_has_its_own_loss() -> None:
 def test_half_precision_answers_are_summed_in_full_precision() -> None:
     large = np.ones((1, 256, 256, 1), np.float32)
     half = keras.ops.cast(large, "bfloat16")
-    assert value(dice_and_cross_entropy(large, half)) == pytest.approx([0], abs=1e-5)
+    assert value(LOSS(large, half)) == pytest.approx([0], abs=1e-5)
 
 
 def test_the_loss_falls_along_its_gradient() -> None:
@@ -61,7 +70,7 @@ def test_the_loss_falls_along_its_gradient() -> None:
     for truth in (GLAND, EMPTY):
         answer = tf.Variable(FULL * 0.4)
         with tf.GradientTape() as tape:
-            loss = dice_and_cross_entropy(truth, answer)
+            loss = LOSS(truth, answer)
         slope = tape.gradient(loss, answer).numpy()
         assert np.isfinite(slope).all()
         assert (np.sign(slope) == np.where(truth > 0, -1, 1)).all()
