@@ -44,7 +44,7 @@ NAMES = {
     "adjuvant_info": "1; the labels are the versions",
     "adjuvant_model_info": "1 for each model in service; the labels say which",
     "adjuvant_paused": "1 while a person wants nothing to be read",
-    "adjuvant_alarms": "alarms that stand",
+    "adjuvant_alarms": "alarms that stand, as the status shows them",
     "adjuvant_jobs": "jobs in the ledger, by state",
     "adjuvant_oldest_queued_seconds": "age of the oldest job that waits; 0 where none waits",
     "adjuvant_last_success_seconds": "time since a scan was last read; absent before the first",
@@ -80,6 +80,7 @@ class Metrics:
     _totals: Counter[str] = field(default_factory=Counter)
     _window: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _published: set[str] = field(default_factory=set)
+    _ahead: frozenset[tuple[int, float]] = frozenset()
 
     def run(self) -> None:
         """Publish every few seconds; a fault is a line in the log, and the next look goes on."""
@@ -113,6 +114,8 @@ class Metrics:
                 keep_inside(database)
                 self._read_ended(database)
                 figures |= of_queue(database, len(self.desk.inbox))
+            # As the status has it: what failed for good is one alarm.
+            figures["adjuvant_alarms"] += figures[labelled("adjuvant_jobs", state="failed")] > 0
         figures |= {**self._of_routes(), **self._of_shadows()}
         figures |= {name: float(value) for name, value in self._totals.items()}
         return figures | dict(of_window(self._window))
@@ -143,9 +146,19 @@ class Metrics:
             "AND finished>? ORDER BY finished",
             (self._since,),
         )
-        for row in ended:
+        for row in ended.fetchall():
             self._since = row["finished"]
-            self._count(row)
+            if (row["id"], row["finished"]) not in self._ahead:
+                self._count(row)
+        self._follow_clock(database)
+
+    def _follow_clock(self, database: sqlite3.Connection) -> None:
+        """What was counted may lie ahead of a clock that was set back: what ends next does not."""
+        now = time.time()
+        if self._since > now:
+            self._since = now
+            ahead = database.execute("SELECT id, finished FROM jobs WHERE finished>?", (now,))
+            self._ahead = frozenset((row["id"], row["finished"]) for row in ahead)
 
     def _count(self, row: sqlite3.Row) -> None:
         self._totals[labelled("adjuvant_scans_total", state=row["state"])] += 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from adjuvant import metrics as module
-from adjuvant.api import Desk
+from adjuvant.api import Desk, Request, answer
 from adjuvant.archive import Archive, Connection
 from adjuvant.comparison import Comparison
 from adjuvant.config import RouteSettings
@@ -121,7 +121,7 @@ def test_the_figures_are_those_of_ledger_and_board(desk: Desk) -> None:
         'adjuvant_state{state="off"}': 0,
         f"adjuvant_model_info{{{model}}}": 1,
         "adjuvant_paused": 0,
-        "adjuvant_alarms": 1,
+        "adjuvant_alarms": 2,
         'adjuvant_jobs{state="queued"}': 1,
         'adjuvant_jobs{state="done"}': QUALITY_MINIMUM,
         'adjuvant_scans_total{state="failed"}': 1,
@@ -146,6 +146,15 @@ def test_the_figures_are_those_of_ledger_and_board(desk: Desk) -> None:
     assert 60 <= published["adjuvant_last_success_seconds"] < 600
     assert 0 <= published["adjuvant_oldest_queued_seconds"] < 600
     assert 0 < published['adjuvant_route_oldest_seconds{route="pacs"}'] < 600
+
+
+def test_who_is_called_by_the_alarms_finds_as_many_in_the_status(desk: Desk) -> None:
+    metrics, published = looking(desk)
+    for failed, called in enumerate((0, 1, 1)):
+        metrics.refresh()
+        shown = answer(Request("GET", "status"), desk).document["alarms"]
+        assert published["adjuvant_alarms"] == len(shown) == called
+        end(desk, f"scan {failed}", End("failed", "fault", "the disk is full"))
 
 
 @pytest.mark.parametrize(("state", "ok"), [("ok", 1), ("down", 0), ("unusable", 0)])
@@ -197,6 +206,20 @@ def test_totals_grow_from_look_to_look_and_count_nothing_twice(desk: Desk) -> No
         assert published['adjuvant_results_total{kind="SR"}'] == number + 1
     assert published['adjuvant_jobs{state="done"}'] == 4
     assert len(metrics._window) == 4  # times are also of those before
+
+
+def test_a_clock_that_is_set_back_neither_stops_the_totals_nor_counts_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics, published = looking(desk)
+    today = time.time()
+    for number, now in enumerate((today, today + 5, today - 3600, today - 3000, today + 10)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)  # type: ignore[misc]
+        metrics.refresh()  # as it does every few seconds
+        monkeypatch.setattr(time, "time", lambda now=now: now + 1)  # type: ignore[misc]
+        end(desk, f"scan {number}", done())
+        metrics.refresh()
+        assert published['adjuvant_scans_total{state="done"}'] == number + 1
 
 
 def test_of_few_scans_no_share_is_told(desk: Desk) -> None:
