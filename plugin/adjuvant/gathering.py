@@ -49,7 +49,7 @@ def _queue(instance: str, job: Job, reader: Reader, rules: RuleSet, around: Surr
     """True where the scan is queued. Since the job was, other rules may have come into force: a
     scan that now waits for something else has that queued instead."""
     ledger = around.ledger
-    if ledger.find(reader.task(instance)) is not None:
+    if ledger.known(reader.task(instance)) is not None:
         return False
     (task,) = tasks_for(instance, (reader,), rules, around.archive)
     if task.level not in ("instance", job.task.level):

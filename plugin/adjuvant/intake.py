@@ -53,7 +53,7 @@ class Intake:
         known, new = list[Task](), list[Reader]()
         for reader in readers:
             task = reader.task(instance)
-            if self.ledger.find(task) is None:
+            if self.ledger.known(task) is None:
                 new.append(reader)
             else:
                 known.append(task)
@@ -61,7 +61,7 @@ class Intake:
         return [*known, *(self._not_waiting(instance, task) for task in found)]
 
     def _not_waiting(self, instance: str, task: Task) -> Task:
-        job = self.ledger.find(task) if task.level != "instance" else None
+        job = self.ledger.known(task) if task.level != "instance" else None
         if job is None or job.state not in ENDED:
             return task
         return replace(task, instance=instance, level="instance")
@@ -114,7 +114,7 @@ class Intake:
     def _put(self, task: Task, instance: str) -> None:
         """Queue what was just sent. A scan that had a job before does not wait a second time."""
         scan = replace(task, instance=instance, level="instance")
-        if task.level == "instance" or self.ledger.find(scan) is not None:
+        if task.level == "instance" or self.ledger.known(scan) is not None:
             queue(scan, self.ledger, self.archive)
         else:
             await_stable(task, self.ledger)

@@ -96,6 +96,17 @@ class Ledger:
         )
         return self._job(rows[0]) if rows else None
 
+    def known(self, task: Task) -> Job | None:
+        """The row of this task, else the newest of another model about the same: a switch of models
+        reads nothing again. What was superseded by another job is not known by itself."""
+        rows = self._read(
+            "SELECT * FROM jobs WHERE instance=?1 AND interpretation=?2 AND "
+            "(model_digest=?3 OR state<>'superseded') "
+            "ORDER BY model_digest=?3 DESC, id DESC LIMIT 1",
+            (task.instance, task.interpretation, task.model_digest),
+        )
+        return self._job(rows[0]) if rows else None
+
     def claim(self) -> Job | None:
         """Take the most urgent of the jobs that are due, of these the oldest; it is running from
         now on, one attempt more."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjuvant.errors import ArchiveFault
 from adjuvant.inbox import READABLE_SOP_CLASSES
-from adjuvant.job import BACKGROUND, Task
+from adjuvant.job import BACKGROUND, Job, Task
 from adjuvant.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -112,22 +112,28 @@ class Reconciliation:
 
     def _queue(self, held: dict[str, str | None], readers: Collection[Reader]) -> int:
         """Queue what has no job, and what is done without its results, which lie in the study of
-        their scan; how many. What was refused or has failed stays so."""
+        their scan; how many. What was refused or has failed stays so, and what another version of
+        the model has read is read."""
         ledger, queued = self._around.ledger, 0
         for instance, sop_class in held.items():
             if not self._may_be_a_scan(instance, sop_class):
                 continue
             for task in self._tasks(instance, readers):
-                job = ledger.find(task)
-                if job is None:
-                    ledger.add([task.later(BACKGROUND)])
-                    queued += 1
-                elif job.state == "done" and not {r["instance"] for r in job.results} <= set(held):
-                    ledger.reopen(job, task.later(BACKGROUND).priority)
-                    queued += 1
+                job, later = ledger.known(task), task.later(BACKGROUND)
+                if job is not None and not _lost_results(job, held):
+                    continue
+                if job is not None and job.task.model_digest == task.model_digest:
+                    ledger.reopen(job, later.priority)
+                else:
+                    ledger.add([later])
+                queued += 1
         return queued
 
     def _may_be_a_scan(self, instance: str, sop_class: str | None) -> bool:
         if sop_class is not None and sop_class not in READABLE_SOP_CLASSES:
             return False
         return not self._around.inbox.settled(instance)
+
+
+def _lost_results(job: Job, held: Collection[str]) -> bool:
+    return job.state == "done" and any(one["instance"] not in held for one in job.results)

@@ -56,6 +56,25 @@ def test_a_new_model_makes_a_new_job_of_the_same_instance(ledger: Ledger) -> Non
     assert ledger.counts()["queued"] == 2
 
 
+def test_a_scan_is_known_by_whatever_model_unless_that_one_gave_way(ledger: Ledger) -> None:
+    old, middle, new = (task(digest=digest) for digest in ("d1", "d2", "d3"))
+    assert ledger.known(new) is None
+    for one in (old, middle):
+        ledger.add([one])
+        job = ledger.claim()
+        assert job is not None
+        ledger.finish(job, End("done"))
+    known = ledger.known(new)
+    assert known is not None
+    assert known.task == middle  # the newest
+    assert (own := ledger.known(old)) is not None
+    assert own.task == old
+    ledger.supersede(old)
+    assert (left := ledger.known(new)) is not None
+    assert left.task == old
+    assert ledger.known(task("another", digest="d3")) is None
+
+
 def test_the_oldest_is_claimed_first_and_by_one_only(ledger: Ledger) -> None:
     ledger.add([task("a"), task("b")])
     claims = [ledger.claim(), ledger.claim(), ledger.claim()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,21 @@ def test_the_walk_looks_at_nothing_twice(department: Department) -> None:
     department.collect(walk=True)
     assert department.jobs("queued") == []
     assert not any("file" in request for request in department.orthanc.requests[before:])
+
+
+def test_a_study_that_grows_after_an_upgrade_has_only_what_came_read(
+    department: Department,
+) -> None:
+    department.obey(rule(THYROID, Level="study"))
+    department.put("read before")
+    earlier = replace(READER.task("read before"), model_digest="that of an earlier version")
+    department.around.ledger.add([earlier])
+    department.around.ledger.finish(department.claim(), End("done"))
+    department.send("a")
+    department.collect()
+    job = department.claim()
+    assert department.gather(job).summary == {"scans_queued": 1}
+    assert department.jobs("queued") == [("instance", "a", 0)]
 
 
 def test_the_change_log_ends_the_waiting(department: Department) -> None:

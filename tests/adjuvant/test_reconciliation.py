@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,27 @@ def test_a_job_whose_results_are_gone_starts_anew_and_others_stay(hall: Hall) ->
     ask(ledger)
     assert hall.finish().queued == 1
     assert hall.queued() == ["broken"]
+
+
+def test_what_another_version_has_read_is_not_read_again_unless_its_results_are_gone(
+    hall: Hall,
+) -> None:
+    ledger = hall.around.ledger
+    hall.put("s", "read", "lost", "refused", "new", "result")
+    hall.orthanc.classes["result"] = SEG
+    ends = {
+        "read": End("done", results=[{"instance": "result"}]),
+        "lost": End("done", results=[{"instance": "gone"}]),
+        "refused": End("refused", "matrix", "too large"),
+    }
+    for name, end in ends.items():
+        ledger.add([replace(READER.task(name), model_digest="that of an earlier version")])
+        job = ledger.claim()
+        assert job is not None
+        ledger.finish(job, end)
+    ask(ledger)
+    assert hall.finish().queued == 2
+    assert hall.queued() == ["lost", "new"]
 
 
 def test_a_restart_goes_on_where_the_walk_was(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
