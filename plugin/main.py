@@ -25,6 +25,7 @@ class Plugin:
         self.opening = threading.Lock()
         self.thread = None
         self.desk = None
+        self.has_users = False
         self.broken = None
 
     def register(self):
@@ -44,6 +45,7 @@ class Plugin:
                     from adjuvant import __version__, api, health, inbox
 
                     self.api = api
+                    self.has_users = _has_users()
                     self.log = health.Log(_line(orthanc.LogInfo), _line(orthanc.LogWarning), _error)
                     self.desk = api.Desk(health.Health(__version__), inbox.Inbox(), log=self.log)
                 except Exception as fault:
@@ -132,7 +134,7 @@ class Plugin:
         desk = self.open()
         if desk is not None:
             query, body = request.get("get") or {}, request.get("body") or b""
-            user = _user(request.get("headers") or {})
+            user = _user(request.get("headers") or {}) if self.has_users else ""
             asked = self.api.Request(request["method"], path, query, body, user)
             return self.api.answer(asked, desk)
         if path == "status":
@@ -168,6 +170,18 @@ def _publisher():
         return None
     kind = orthanc.MetricsType.DEFAULT
     return lambda name, value: orthanc.SetMetricsValue(name, value, kind)
+
+
+def _has_users():
+    """Whether Orthanc checks the names of those who ask; else anybody may write any there.
+
+    As Orthanc itself decides: where nothing is said, it does so if it answers other machines.
+    """
+    import json
+
+    configuration = json.loads(orthanc.GetConfiguration())
+    enabled = configuration.get("AuthenticationEnabled")
+    return bool(configuration.get("RemoteAccessAllowed") if enabled is None else enabled)
 
 
 def _user(headers):

@@ -133,6 +133,15 @@ def test_while_paused_the_queue_grows_and_a_queued_job_is_cancelled(site: Site) 
     assert site.ask("POST", f"jobs/{first}/retry")[0] == 409
 
 
+def test_a_name_that_orthanc_never_checked_is_not_repeated(site: Site) -> None:
+    """This Orthanc has no users: anybody can write any name into a request."""
+    for what in ("pause", "resume"):
+        url = f"{site.hospital.server.url}/adjuvant/{what}"
+        requests.post(url, data=b"{}", auth=("mallory", "x"), timeout=60).raise_for_status()
+    assert "Adjuvant: paused by a person" in site.hospital.log()
+    assert "mallory" not in site.hospital.log()
+
+
 def test_people_who_wait_do_not_keep_others_from_being_answered(site: Site) -> None:
     hospital = site.hospital
     hospital.wait_until_idle()

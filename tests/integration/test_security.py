@@ -10,27 +10,36 @@ from __future__ import annotations
 import pytest
 import requests
 
+from adjuvant.api import ROUTES
+from adjuvant.rest.table import Route
 from tests.builder import to_bytes
+from tests.integration.conftest import USER
 from tests.integration.hospital import Hospital, scan
 
-RESOURCE = "-".join(5 * ["0" * 8])
+# A value for each variable piece of a path.
+VALUES = {
+    "resource": "-".join(5 * ["0" * 8]),
+    "model": "thyroid",
+    "job": 1,
+    "correction": 1,
+    "destination": "pacs",
+}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "status"),
-        ("GET", "jobs"),
-        ("GET", "jobs/1"),
-        ("GET", f"studies/{RESOURCE}/jobs"),
-        ("POST", f"studies/{RESOURCE}/analyze"),
-    ],
-)
+@pytest.mark.parametrize("route", list(ROUTES), ids=lambda route: f"{route.method} {route.path}")
+@pytest.mark.parametrize("password", [None, ("physician", "wrong")])
 def test_nobody_uses_our_routes_without_being_a_user(
-    hospital: Hospital, method: str, path: str
+    hospital: Hospital, route: Route, password: tuple[str, str] | None
 ) -> None:
-    answer = requests.request(method, f"{hospital.server.url}/adjuvant/{path}", timeout=60)
-    assert answer.status_code == 401
+    url = f"{hospital.server.url}/adjuvant/{route.path.format(**VALUES)}"
+    assert requests.request(route.method, url, auth=password, timeout=60).status_code == 401
+
+
+def test_who_asked_is_the_user_whom_orthanc_let_in(hospital: Hospital) -> None:
+    for what in ("pause", "resume"):
+        hospital.post(f"/adjuvant/{what}", b"{}")
+    assert f"Adjuvant: paused by {USER[0]}\n" in hospital.log()
+    assert f"Adjuvant: resumed by {USER[0]}\n" in hospital.log()
 
 
 def test_the_ledger_holds_no_patient(hospital: Hospital) -> None:
