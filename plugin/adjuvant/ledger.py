@@ -158,10 +158,15 @@ class Ledger:
         )
 
     def cancel(self, number: int, reason: str) -> bool:
-        """End a job that waits, or that runs and has stored nothing; False where it is neither."""
+        """End a job that waits, or that runs and has stored nothing; False where it is neither.
+
+        One that failed is cancelled too, by somebody who has seen why: the reason stays.
+        """
         return self._changes(
-            "UPDATE jobs SET state='cancelled', code=NULL, reason=?, finished=? WHERE id=? AND "
-            "(state='queued' OR (state='running' AND code IS NOT 'delivering'))",
+            "UPDATE jobs SET "
+            "reason=? || IIF(state='failed', COALESCE('; it had failed: ' || reason, ''), ''), "
+            "state='cancelled', code=NULL, finished=? WHERE id=? AND "
+            "(state IN ('queued', 'failed') OR (state='running' AND code IS NOT 'delivering'))",
             (reason, time.time(), number),
         )
 

@@ -101,6 +101,16 @@ def test_what_was_cancelled_and_claimed_anew_is_not_stored_by_the_first_run(desk
     assert desk.open_ledger.begin_delivery(second)
 
 
+def test_a_job_that_failed_is_no_alarm_any_more_when_somebody_cancels_it(desk: Desk) -> None:
+    desk.open_ledger.finish(claimed(desk), End("failed", "fault", "the disk is full"))
+    assert len(answer(Request("GET", "status"), desk).document["alarms"]) == 1
+    status, job = post(desk, "jobs/1/cancel")
+    assert (status, job["state"], job["code"]) == (200, "cancelled", None)
+    assert job["reason"] == "cancelled by gina; it had failed: the disk is full"
+    assert answer(Request("GET", "status"), desk).document["alarms"] == []
+    assert post(desk, "jobs/1/retry")[1]["state"] == "queued"
+
+
 @pytest.mark.parametrize("state", ENDED)
 def test_what_ended_without_results_is_tried_again_with_all_attempts(
     desk: Desk, state: str

@@ -251,7 +251,7 @@ ROUTES = (
         "POST",
         "jobs/{job}/cancel",
         _cancel,
-        "Cancel a job that is queued, or running and has stored nothing yet",
+        "Cancel a job that is queued, running and has stored nothing yet, or failed",
         JOB,
         problems={409: "It has ended, or its results are being stored"},
     ),
