@@ -186,17 +186,23 @@ def queue(task: Task, ledger: Ledger, archive: Archive, *, by_person: bool = Fal
     """Queue what was sent again or asked for: perhaps it was deleted before, perhaps it is whole
     this time. What waits, runs, or is done with results that still stand, stays as it is: False.
 
-    What a person cancelled is queued again by a person only, and not because it is sent again.
+    What a person cancelled is queued again by a person only, and not because it is sent again; so
+    is what an earlier version of the model has read.
     """
-    job = ledger.find(task)
+    job = ledger.find(task) if by_person else ledger.known(task)
     if job is None:
         ledger.add([task])
         return True
+    is_own = job.task.model_digest == task.model_digest
     again = ("refused", "failed", "superseded", *(("cancelled",) if by_person else ()))
     if job.state in again or not _results_stand(job, archive):
-        ledger.reopen(job, task.priority)
+        if is_own:
+            ledger.reopen(job, task.priority)
+        else:
+            ledger.add([task])
         return True
-    ledger.add([task])  # what waits may be more urgent now
+    if is_own:
+        ledger.add([task])  # what waits may be more urgent now
     return False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +108,20 @@ def test_what_was_not_read_is_tried_again_with_all_attempts(counter: Counter, st
     counter.end(End(state, "code", "reason"))
     assert counter.demand.queue(SCAN) == 1
     assert (counter.job.state, counter.job.attempts, counter.job.reason) == ("queued", 0, None)
+
+
+def test_only_a_person_has_a_scan_read_again_that_an_earlier_version_has_read(
+    counter: Counter,
+) -> None:
+    ledger = counter.around.ledger
+    ledger.add([replace(READER.task("a"), model_digest="that of an earlier version")])
+    job = ledger.claim()
+    assert job is not None
+    ledger.finish(job, End("done"))
+    assert counter.demand.queue(SCAN, by_person=False) == 0
+    assert ledger.find(READER.task("a")) is None
+    assert counter.demand.queue(SCAN) == 1
+    assert counter.job.state == "queued"
 
 
 def test_what_waits_for_its_next_attempt_is_due_now(counter: Counter) -> None:

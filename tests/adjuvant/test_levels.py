@@ -156,6 +156,30 @@ def test_a_scan_that_was_read_and_is_sent_again_does_not_wait(department: Depart
     assert department.jobs("queued") == [("instance", "a", 0)]
 
 
+@pytest.mark.parametrize("level", ["instance", "study"])
+@pytest.mark.parametrize(
+    ("end", "queued"),
+    [
+        (End("done"), []),
+        (End("done", results=[{"instance": "gone"}]), [("instance", "a", 0)]),
+        (End("refused", "matrix", "too large"), [("instance", "a", 0)]),
+        (End("cancelled"), []),
+    ],
+    ids=["done", "results gone", "refused", "cancelled"],
+)
+def test_a_scan_that_is_sent_again_after_an_upgrade_is_read_where_it_is_unread(
+    department: Department, level: str, end: End, queued: list[tuple[str, str, int]]
+) -> None:
+    department.obey(rule(THYROID, Level=level))
+    department.put("a")
+    earlier = replace(READER.task("a"), model_digest="that of an earlier version")
+    department.around.ledger.add([earlier])
+    department.around.ledger.finish(department.claim(), end)
+    department.around.inbox.offer("a", None)
+    department.collect()
+    assert department.jobs("queued") == queued
+
+
 def test_the_walk_looks_at_nothing_twice(department: Department) -> None:
     department.obey(rule(THYROID, Level="study"))
     department.put("a")
