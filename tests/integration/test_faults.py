@@ -49,6 +49,23 @@ def test_a_second_orthanc_on_the_same_ledger_is_refused_and_still_stores(
     assert hospital.status()["state"] == "ready"
 
 
+def test_a_corrupt_ledger_is_an_alarm_and_a_new_one_is_filled_from_the_archive(
+    start: Start, tmp_path: Path
+) -> None:
+    dataset = scan(128, 128)
+    with start(tmp_path) as hospital:
+        before = hospital.wait_for_end(hospital.send_by_rest(to_bytes(dataset)))
+    (tmp_path / "adjuvant" / "ledger.sqlite").write_bytes(b"no database " * 1000)
+    with start(tmp_path, wait_ready=False) as hospital:
+        job = hospital.wait_for_end(before["instance"])
+        assert (job["state"], job["results"]) == ("done", before["results"])
+        held = hospital.study(dataset.StudyInstanceUID)
+        assert (len(held[SEG]), len(held[SC]), len(held[SR])) == (1, 1, 1)
+        status = hospital.wait_for_state("ready")
+        (alarm,) = status["alarms"]
+        assert "it was set aside as ledger.sqlite.corrupt-" in alarm["what"]
+
+
 def test_a_reconciliation_brings_back_results_that_were_deleted(hospital: Hospital) -> None:
     dataset = scan(128, 128)
     job = hospital.wait_for_end(hospital.send_by_rest(to_bytes(dataset)))
