@@ -7,6 +7,10 @@ itself ends with a segmentation fault at the first HTTPS request, with or withou
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 import requests
 
@@ -16,6 +20,7 @@ from tests.builder import to_bytes
 from tests.integration.conftest import USER
 from tests.integration.hospital import Hospital, scan
 
+TABLES = ("jobs", "records")
 # A value for each variable piece of a path.
 VALUES = {
     "resource": "-".join(5 * ["0" * 8]),
@@ -33,6 +38,33 @@ def test_nobody_uses_our_routes_without_being_a_user(
 ) -> None:
     url = f"{hospital.server.url}/adjuvant/{route.path.format(**VALUES)}"
     assert requests.request(route.method, url, auth=password, timeout=60).status_code == 401
+
+
+def test_nothing_is_changed_by_reading(hospital: Hospital) -> None:
+    """Every GET, with values that are found where there are any: a reader stays a reader."""
+    instance = hospital.send_by_rest(to_bytes(scan(64, 64)))
+    values = {**VALUES, "resource": instance, "job": hospital.wait_for_end(instance)["id"]}
+    hospital.wait_until_idle()
+    before, statuses = state_of(hospital), set()
+    for route in ROUTES:
+        if route.method == "GET":
+            url = f"{hospital.server.url}/adjuvant/{route.path.format(**values)}"
+            statuses.add(hospital.session.get(url, timeout=60).status_code)
+    assert statuses == {200, 404}
+    assert state_of(hospital) == before
+
+
+def state_of(hospital: Hospital) -> list[object]:
+    """What is stored, our jobs, and our files but for the databases."""
+    folder = hospital.server.data / "adjuvant"
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as database:
+        tables = [database.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES]
+    files = {path: path.read_bytes() for path in folder.rglob("*") if is_kept(path)}
+    return [hospital.get("/changes?last")["Last"], hospital.get("/statistics"), tables, files]
+
+
+def is_kept(path: Path) -> bool:
+    return path.is_file() and ".sqlite" not in path.name
 
 
 def test_who_asked_is_the_user_whom_orthanc_let_in(hospital: Hospital) -> None:
