@@ -59,9 +59,9 @@ def _glands(path: Path) -> list[Mask]:
         return []
     try:
         marks = read_marks(source)
-    except Refusal:
+        names = {int(one.SegmentNumber): segment_name(one) for one in source.SegmentSequence}
+    except (Refusal, *UNREADABLE):
         return []
-    names = {int(one.SegmentNumber): segment_name(one) for one in source.SegmentSequence}
     parts = parts_beside_a_whole(names)
     glands: dict[object, Mask] = {}
     for number in marks.keys() - parts:

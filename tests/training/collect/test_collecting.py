@@ -24,6 +24,7 @@ from training.collect.journal import JOURNAL, read_journal
 from training.collect.objects import Chooser
 from training.collect.source import Folder, Item, SourceFault
 from training.dataset import DatasetError
+from training.deidentify import to_file
 from training.pseudonyms import Pseudonyms
 from training.rois.readers import read_drawings
 
@@ -181,8 +182,6 @@ def test_dicom_outlines_are_taken_along_under_pseudonyms() -> None:
     roi_report = report(archive(11, POINTS, "{{0, 0}, {0, 0}}").replace(b"Gland", b"Thyro"))
     roi_report.SOPClassUID, roi_report.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.9"
     roi_report.PatientName = "Vandenbroucke^A"
-    from training.deidentify import to_file
-
     for source in (contour, segmentation, roi_report):
         data, names, instances = outlines(to_file(source, "1.2.840.10008.1.2.1"))
         assert b"Vandenbroucke" not in data
@@ -190,3 +189,15 @@ def test_dicom_outlines_are_taken_along_under_pseudonyms() -> None:
         assert instances == {CHOOSER.pseudonyms.uid(UID)}
         assert all(name.startswith("gland") for name in names)
         assert dcmread(BytesIO(data)).PatientName.family_name.startswith("Th_")
+
+
+def test_a_damaged_object_is_refused_and_the_run_goes_on(tmp_path: Path) -> None:
+    write_scan(Visit(0, 0), tmp_path / "scans")
+    contour = structure_set([own_plane(*point) for point in POINTS])
+    contour.SOPInstanceUID = "1.2.3"
+    data = to_file(contour, "1.2.840.10008.1.2.1")
+    nameless = data.replace(b"\x08\x00\x18\x00UI", b"\x08\x00\x19\x00UI")
+    (tmp_path / "scans" / "A.dcm").write_bytes(nameless)
+    summary = take(tmp_path / "scans", tmp_path / "out")
+    assert summary.outcomes == {"scan": 1, "refused": 1}
+    assert summary.told == ["A.dcm: damaged: a value cannot be read (AttributeError)"]
