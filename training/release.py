@@ -218,8 +218,9 @@ def write_contract(model: Model, folder: Path) -> None:
 
 def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:
     """The few figures that travel with the model: each with its interval."""
+    kind = "simulated scans" if measured.totals.simulated else "scans"
     result: dict[str, float | str | list[float]] = {
-        "data": f"{measured.scans} simulated scans of {measured.patients} unseen patients",
+        "data": f"{measured.scans} {kind} of {measured.patients} unseen patients",
     }
     named: dict[str, Figure | Rate] = {f"dice_{name}": one for name, one in measured.dice.items()}
     named |= {f"hausdorff_95_mm_{name}": one for name, one in measured.hausdorff_95_mm.items()}
