@@ -121,9 +121,13 @@ def outlines(
 
 def divide(
     data: DataSet,
-    test: Annotated[float | None, typer.Option(min=0, max=1, help="Part of the patients.")] = None,
-    validation: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    test: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Part of the patients to test on.")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Part of the patients to validate on.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Other seed, other sides.")] = 0,
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Fix the test set: it never changes again.")
     ] = False,
