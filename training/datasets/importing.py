@@ -117,7 +117,8 @@ def import_outlines(
     if not scans:
         raise DatasetError(f"{request.collection} holds no collected scan")
     report = Report()
-    ours, frozen = read_own_results(request.collection), _frozen(folder)
+    ours = read_own_results(request.collection, request.pseudonyms)
+    frozen = _frozen(folder)
     if not dry_run:
         remove_unfinished(folder)
     drawn = _gather(request, scans, report, console)
