@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def tell_division(split: Split, entries: list[Entry]) -> None:
 
 
 def _tell_all(lines: list[str]) -> None:
-    for line in lines[:LONGEST_LIST]:
+    """All of them into a file or a pipe; as many as one reads on a screen."""
+    shown = lines[:LONGEST_LIST] if sys.stdout.isatty() else lines
+    for line in shown:
         typer.echo(line)
-    if len(lines) > LONGEST_LIST:
-        typer.echo(f"... and {len(lines) - LONGEST_LIST} more")
+    if len(lines) > len(shown):
+        typer.echo(f"... and {len(lines) - len(shown)} more: add `| less` to see all of them")

@@ -6,10 +6,13 @@ import os
 import resource
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 
@@ -201,3 +204,34 @@ def test_a_damaged_object_is_refused_and_the_run_goes_on(tmp_path: Path) -> None
     summary = take(tmp_path / "scans", tmp_path / "out")
     assert summary.outcomes == {"scan": 1, "refused": 1}
     assert summary.told == ["A.dcm: damaged: a value cannot be read (AttributeError)"]
+
+
+class Many:
+    """So many scans of half a megabyte, made when they are fetched."""
+
+    def __init__(self, scans: int) -> None:
+        self._scans = scans
+
+    def items(self) -> Iterator[Item]:
+        for number in range(self._scans):
+            yield Item(f"{number}", partial(self._fetch, number), f"scan {number}")
+
+    def _fetch(self, number: int) -> bytes:
+        image = np.full((512, 512), number + 1, np.uint16)
+        image[:256] = 0
+        return to_bytes(nm_dataset(image, SOPInstanceUID=f"1.2.{number + 1}"))
+
+
+def peak(scans: int, out: Path) -> int:
+    """Bytes of memory that a collection of so many scans needs at once."""
+    tracemalloc.start()
+    try:
+        assert collect(Many(scans), CHOOSER, out, QUIET).outcomes == {"scan": scans}
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_ten_times_the_scans_need_no_more_memory(tmp_path: Path) -> None:
+    peak(1, tmp_path / "warm")
+    assert peak(20, tmp_path / "many") < peak(2, tmp_path / "few") + (1 << 19)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import plistlib
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from tests.training.small_cases import QUIET
 from training.collect.collection import collect
 from training.collect.objects import Chooser
 from training.collect.source import Folder
-from training.data_report import tell_imported
+from training.data_report import LONGEST_LIST, tell_imported
 from training.dataset import DatasetError, read_case, read_index
 from training.datasets.check import check
 from training.datasets.importing import Report, Request, import_outlines
@@ -215,6 +217,22 @@ def test_what_could_not_be_used_is_told_case_by_case(
     named = [line for line in lines if ": " in line]
     assert len(named) == 3
     assert named[-1].endswith(".dcm: no outline")
+
+
+@pytest.mark.parametrize(("screen", "lines"), [(True, LONGEST_LIST + 1), (False, 3 * LONGEST_LIST)])
+def test_a_long_list_is_cut_on_a_screen_only(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    screen: bool,
+    lines: int,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: screen)
+    report = Report(counts=Counter(cases=1), undrawn=[f"{n}.dcm" for n in range(3 * LONGEST_LIST)])
+    tell_imported(report, tmp_path, dry_run=True)
+    told = capsys.readouterr().out.splitlines()[1:]
+    assert len(told) == lines
+    assert (f"... and {2 * LONGEST_LIST} more: add `| less` to see all of them" in told) is screen
 
 
 def test_a_frozen_test_case_that_is_drawn_anew_stays_as_it_was(department: Path) -> None:
