@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adjuvant.network import Network
+from training.collect.collection import write_whole
 from training.comparison import Comparison
 from training.datasets.fingerprint import Tally, read_fingerprint
 from training.datasets.shift import compare
@@ -74,7 +75,7 @@ def measure(cases: Iterable[Case], network: Network, question: Question) -> str:
     beside = (comparison, context.shifts)
     write_evaluation(measured, question.out, beside)
     draw_worst(looking.worst, question.out / "worst.png")
-    (question.out / REPORT).write_text(gland_report(measured, context), "utf-8")
+    write_whole(question.out / REPORT, gland_report(measured, context).encode())
     return markdown(measured, beside)
 
 
@@ -98,5 +99,5 @@ def measure_nodules(
     about = f"Glands by {gland.model.name} {gland.model.version}."
     beside = (comparison, context.shifts)
     write_lesions(measured, about, question.out, beside)
-    (question.out / REPORT).write_text(nodules_report(measured, about, context), "utf-8")
+    write_whole(question.out / REPORT, nodules_report(measured, about, context).encode())
     return lesion_markdown(measured, about, beside)

@@ -20,6 +20,7 @@ from adjuvant.model import CONTRACT_FILE, Model, Output, Weights
 from adjuvant.network import Network, load_network
 from adjuvant.preprocess import CHANNELS, Mask
 from training.card import write_card
+from training.collect.collection import write_whole
 from training.comparison import Comparison
 from training.datasets.fingerprint import Tally, read_fingerprint, write_fingerprint
 from training.datasets.shift import Shifts, compare
@@ -70,7 +71,7 @@ class Request:
 
         Raises ReleaseError where it is.
         """
-        (self.run / REPORT).write_text(report, "utf-8")
+        write_whole(self.run / REPORT, report.encode())
         if comparison is not None:
             try:
                 comparison.require_not_worse()
