@@ -22,6 +22,11 @@ def write_lesions(
     write_whole(folder / "evaluation.md", lesion_markdown(measured, about, beside).encode())
 
 
+def simulated_notice(simulated: bool) -> str:
+    """What has to stand beside every figure that is not about patients."""
+    return "The scans are simulated. " if simulated else ""
+
+
 def lesion_markdown(measured: LesionEvaluation, about: str, beside: Beside = NOTHING) -> str:
     """The figures as a table; always with where they come from."""
     lines = [

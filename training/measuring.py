@@ -13,7 +13,7 @@ from training.datasets.fingerprint import Tally, read_fingerprint
 from training.datasets.shift import compare
 from training.datasets.split import content_hash, digest_of
 from training.evaluate import evaluate
-from training.lesion_report import lesion_markdown, write_lesions
+from training.lesion_report import lesion_markdown, simulated_notice, write_lesions
 from training.lesions import read_cases, summarise
 from training.margins import Margins
 from training.onlooker import onlooker
@@ -96,7 +96,8 @@ def measure_nodules(
     comparison = against(question.against, readings, measured, question.margins)
     gallery = gallery_of(readings, measured.scores, threshold)
     context = question.context(nodules, (tally, digest_of(hashes)), gallery, comparison)
-    about = f"Glands by {gland.model.name} {gland.model.version}."
+    notice = simulated_notice(context.scans_simulated)
+    about = f"{notice}Glands by {gland.model.name} {gland.model.version}."
     beside = (comparison, context.shifts)
     write_lesions(measured, about, question.out, beside)
     write_whole(question.out / REPORT, nodules_report(measured, about, context).encode())

@@ -16,7 +16,7 @@ from training.datasets.split import content_hash, digest_of
 from training.errors import ReleaseError
 from training.figures import Figure, Rate
 from training.in_service import refuse_seen
-from training.lesion_report import lesion_markdown, write_lesions
+from training.lesion_report import lesion_markdown, simulated_notice, write_lesions
 from training.lesions import (
     LARGE_MM,
     SENSITIVITY,
@@ -91,6 +91,7 @@ def release_nodules(
         model = network.model.model_copy(update={"figures": told})
         comparison = against(request.in_service, tested, measured, recipe.margins)
         source = (
+            f"{simulated_notice(simulated)}"
             f"Glands by {gland_network.model.name} {gland_network.model.version}. The operating "
             f"point was chosen on {len(readings)} other scans: the highest at which "
             f"{SENSITIVITY:.0%} of their nodules are found. No scan is of a patient that either "

@@ -206,6 +206,18 @@ def test_a_damaged_object_is_refused_and_the_run_goes_on(tmp_path: Path) -> None
     assert summary.told == ["A.dcm: damaged: a value cannot be read (AttributeError)"]
 
 
+def test_a_name_that_may_be_burnt_in_is_told_and_kept_in_the_journal(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    written = scan(Visit(0, 0))
+    written.BurnedInAnnotation = "YES"
+    (tmp_path / "scans" / "a.dcm").write_bytes(to_bytes(written))
+    summary = take(tmp_path / "scans", tmp_path / "out")
+    assert summary.outcomes == {"scan": 1}
+    assert summary.told == ["a.dcm: a name may be burnt in (BurnedInAnnotation is YES)"]
+    (line,) = read_journal(tmp_path / "out")
+    assert line.risk == "BurnedInAnnotation is YES"
+
+
 class Many:
     """So many scans of half a megabyte, made when they are fetched."""
 
