@@ -157,7 +157,7 @@ def check(data: DataSet) -> None:
     from training.datasets.check import check as run
 
     with plain_errors():
-        problems = run(data)
+        problems = run(data, Console(stderr=True))
     for problem in problems:
         typer.echo(problem)
     typer.echo(f"{len(problems)} problems" if problems else "no problem found")
@@ -186,7 +186,7 @@ def describe(
     from training.datasets.shift import compare
 
     with plain_errors():
-        tally = tally_of(data, read_index(data))
+        tally = tally_of(data, read_index(data), Console(stderr=True))
         found = fingerprint(data, read_index(data), tally)
         write_fingerprint(data, found)
         typer.echo(json.dumps(found, indent=1))
