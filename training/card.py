@@ -16,6 +16,17 @@ NODULES = """Marks cold nodules inside of the gland that another network has out
 thyroid scintigraphies (static views, Tc-99m pertechnetate, I-123, I-131). It is made to miss little
 and therefore marks much that is no nodule: a mark is a question to the reader, never a finding."""
 
+# By what the training data is, see `adjuvant.model.Training`.
+SIMULATED_TRUTH = (
+    "the visible edge by the written rule in `docs/truth.md`, known from the simulation"
+)
+DRAWN_TRUTH = "outlines drawn by people, a pixel inside where its centre is (`docs/training.md`)"
+TRUTH = {
+    "simulated": SIMULATED_TRUTH,
+    "clinical": DRAWN_TRUTH,
+    "mixed": f"{SIMULATED_TRUTH}; and {DRAWN_TRUTH}",
+}
+
 
 def write_card(model: Model, figures: str, folder: Path) -> None:
     """Write `card.md` (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)."""
@@ -40,7 +51,7 @@ dosimetry, for children, or for anything but thyroid views.
 |---|---|
 | data | {training.data} scans: {training.images} images of {training.patients} patients |
 | simulator seed | {", ".join(str(seed) for seed in training.seeds) or "none"} |
-| truth | the visible edge by the written rule in `docs/truth.md`, known from the simulation |
+| truth | {TRUTH[training.data]} |
 | began with | {training.foundation or "fresh weights"} |
 | recipe | `{training.recipe}` |
 | source | commit {training.commit} |

@@ -121,9 +121,13 @@ def outlines(
 
 def divide(
     data: DataSet,
-    test: Annotated[float | None, typer.Option(min=0, max=1, help="Part of the patients.")] = None,
-    validation: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    test: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Part of the patients to test on.")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Part of the patients to validate on.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Other seed, other sides.")] = 0,
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Fix the test set: it never changes again.")
     ] = False,
@@ -153,7 +157,7 @@ def check(data: DataSet) -> None:
     from training.datasets.check import check as run
 
     with plain_errors():
-        problems = run(data)
+        problems = run(data, Console(stderr=True))
     for problem in problems:
         typer.echo(problem)
     typer.echo(f"{len(problems)} problems" if problems else "no problem found")
@@ -182,7 +186,7 @@ def describe(
     from training.datasets.shift import compare
 
     with plain_errors():
-        tally = tally_of(data, read_index(data))
+        tally = tally_of(data, read_index(data), Console(stderr=True))
         found = fingerprint(data, read_index(data), tally)
         write_fingerprint(data, found)
         typer.echo(json.dumps(found, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -29,9 +30,16 @@ def tell_imported(report: Report, data: Path, *, dry_run: bool) -> None:
     """Counts and problems of an import; draws its contact sheets."""
     for name, number in report.counts.most_common():
         typer.echo(f"{number} {name}")
+    sizes = Counter(
+        f"{one.properties['rows']} x {one.properties['columns']}" for one in report.entries
+    )
+    if len(sizes) > 1:
+        told = ", ".join(f"{size} ({number})" for size, number in sizes.most_common())
+        typer.echo(f"mixed sizes: {told}")
     if not report.counts["cases"]:
         typer.echo("no case was made")
     _tell_all(report.problems)
+    _tell_all([f"{place}: no outline" for place in report.undrawn])
     if report.entries and not dry_run:
         pages = draw_pages(data, [entry.case_id for entry in report.entries], data / "sheets")
         typer.echo(f"look at every outline: {', '.join(str(page) for page in pages)}")
@@ -48,7 +56,9 @@ def tell_division(split: Split, entries: list[Entry]) -> None:
 
 
 def _tell_all(lines: list[str]) -> None:
-    for line in lines[:LONGEST_LIST]:
+    """All of them into a file or a pipe; as many as one reads on a screen."""
+    shown = lines[:LONGEST_LIST] if sys.stdout.isatty() else lines
+    for line in shown:
         typer.echo(line)
-    if len(lines) > LONGEST_LIST:
-        typer.echo(f"... and {len(lines) - LONGEST_LIST} more")
+    if len(lines) > len(shown):
+        typer.echo(f"... and {len(lines) - len(shown)} more: add `| less` to see all of them")

@@ -6,7 +6,8 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,6 @@ def write_case(folder: Path, case: Case) -> Entry:
     """Store pixels, truth and properties in one file, which appears whole or not at all."""
     path = case_path(folder, case.case_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
     about = {
         "patient_id": case.patient_id,
         "properties": case.properties,
@@ -52,7 +52,7 @@ def write_case(folder: Path, case: Case) -> Entry:
     arrays = {} if case.parts is None else {"parts": case.parts}
     if case.nodules:
         arrays["nodules"] = np.packbits([nodule.mask for nodule in case.nodules])
-    with unfinished.open("wb") as file:
+    with _whole(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(
             file,
             counts=case.counts,
@@ -60,8 +60,25 @@ def write_case(folder: Path, case: Case) -> Entry:
             about=np.array(json.dumps(about)),
             **arrays,
         )
-    unfinished.replace(path)
     return Entry(case.case_id, case.patient_id, case.properties)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file beside `path`, which takes its place once it is written, or is removed."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed has left half-written."""
+    for path in folder.rglob("*.part"):
+        path.unlink()
 
 
 def read_case(folder: Path, entry: Entry) -> Case:
@@ -126,14 +143,15 @@ def write_index(folder: Path, entries: Iterable[Entry]) -> None:
     """Write `index.csv`, ordered by case; one column for each property."""
     ordered = sorted(entries, key=lambda entry: entry.case_id)
     names = sorted({name for entry in ordered for name in entry.properties})
-    unfinished = folder / f"{INDEX}.{os.getpid()}.part"
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
+    with (
+        _whole(folder / INDEX) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow((*FIXED_COLUMNS, *names))
         for entry in ordered:
             values = (json.dumps(entry.properties.get(name)) for name in names)
             writer.writerow((entry.case_id, entry.patient_id, *values))
-    unfinished.replace(folder / INDEX)
 
 
 def read_index(folder: Path) -> list[Entry]:

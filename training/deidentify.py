@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -23,7 +24,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, UID_dictionary
 
-from adjuvant.header import fold, quiet, text, value
+from adjuvant.header import UNREADABLE, fold, quiet, text, value
 from adjuvant.results.correction import KNOWN_TOOLS
 from training.pseudonyms import Pseudonyms, Shift
 from training.rois.labels import Names
@@ -137,7 +138,8 @@ def _without_patient(source: Dataset, known: _Known) -> Dataset:
             continue
         kept = _kept(element, known)
         if kept is not None:
-            with quiet():
+            # A number that is none is only found when it is written.
+            with quiet(), suppress(*UNREADABLE):
                 result.add(DataElement(tag, element.VR, kept))
     return result
 

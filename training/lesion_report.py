@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from training.collect.collection import write_whole
 from training.figures import Figure, Rate
 from training.lesions import LARGE_MM, LesionEvaluation
 from training.report import NOTHING, Beside, beside_lines
@@ -17,8 +18,13 @@ def write_lesions(
     """Write both files into `folder`; `about` says where the scans come from."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(asdict(measured), indent=1, allow_nan=False)
-    (folder / "evaluation.json").write_text(content + "\n", "utf-8")
-    (folder / "evaluation.md").write_text(lesion_markdown(measured, about, beside), "utf-8")
+    write_whole(folder / "evaluation.json", f"{content}\n".encode())
+    write_whole(folder / "evaluation.md", lesion_markdown(measured, about, beside).encode())
+
+
+def simulated_notice(simulated: bool) -> str:
+    """What has to stand beside every figure that is not about patients."""
+    return "The scans are simulated. " if simulated else ""
 
 
 def lesion_markdown(measured: LesionEvaluation, about: str, beside: Beside = NOTHING) -> str:

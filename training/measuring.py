@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adjuvant.network import Network
+from training.collect.collection import write_whole
 from training.comparison import Comparison
 from training.datasets.fingerprint import Tally, read_fingerprint
 from training.datasets.shift import compare
 from training.datasets.split import content_hash, digest_of
 from training.evaluate import evaluate
-from training.lesion_report import lesion_markdown, write_lesions
+from training.lesion_report import lesion_markdown, simulated_notice, write_lesions
 from training.lesions import read_cases, summarise
 from training.margins import Margins
 from training.onlooker import onlooker
@@ -74,7 +75,7 @@ def measure(cases: Iterable[Case], network: Network, question: Question) -> str:
     beside = (comparison, context.shifts)
     write_evaluation(measured, question.out, beside)
     draw_worst(looking.worst, question.out / "worst.png")
-    (question.out / REPORT).write_text(gland_report(measured, context), "utf-8")
+    write_whole(question.out / REPORT, gland_report(measured, context).encode())
     return markdown(measured, beside)
 
 
@@ -95,8 +96,9 @@ def measure_nodules(
     comparison = against(question.against, readings, measured, question.margins)
     gallery = gallery_of(readings, measured.scores, threshold)
     context = question.context(nodules, (tally, digest_of(hashes)), gallery, comparison)
-    about = f"Glands by {gland.model.name} {gland.model.version}."
+    notice = simulated_notice(context.scans_simulated)
+    about = f"{notice}Glands by {gland.model.name} {gland.model.version}."
     beside = (comparison, context.shifts)
     write_lesions(measured, about, question.out, beside)
-    (question.out / REPORT).write_text(nodules_report(measured, about, context), "utf-8")
+    write_whole(question.out / REPORT, nodules_report(measured, about, context).encode())
     return lesion_markdown(measured, about, beside)

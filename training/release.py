@@ -20,6 +20,7 @@ from adjuvant.model import CONTRACT_FILE, Model, Output, Weights
 from adjuvant.network import Network, load_network
 from adjuvant.preprocess import CHANNELS, Mask
 from training.card import write_card
+from training.collect.collection import write_whole
 from training.comparison import Comparison
 from training.datasets.fingerprint import Tally, read_fingerprint, write_fingerprint
 from training.datasets.shift import Shifts, compare
@@ -70,7 +71,7 @@ class Request:
 
         Raises ReleaseError where it is.
         """
-        (self.run / REPORT).write_text(report, "utf-8")
+        write_whole(self.run / REPORT, report.encode())
         if comparison is not None:
             try:
                 comparison.require_not_worse()
@@ -218,8 +219,9 @@ def write_contract(model: Model, folder: Path) -> None:
 
 def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:
     """The few figures that travel with the model: each with its interval."""
+    kind = "simulated scans" if measured.totals.simulated else "scans"
     result: dict[str, float | str | list[float]] = {
-        "data": f"{measured.scans} simulated scans of {measured.patients} unseen patients",
+        "data": f"{measured.scans} {kind} of {measured.patients} unseen patients",
     }
     named: dict[str, Figure | Rate] = {f"dice_{name}": one for name, one in measured.dice.items()}
     named |= {f"hausdorff_95_mm_{name}": one for name, one in measured.hausdorff_95_mm.items()}

@@ -16,7 +16,7 @@ from training.datasets.split import content_hash, digest_of
 from training.errors import ReleaseError
 from training.figures import Figure, Rate
 from training.in_service import refuse_seen
-from training.lesion_report import lesion_markdown, write_lesions
+from training.lesion_report import lesion_markdown, simulated_notice, write_lesions
 from training.lesions import (
     LARGE_MM,
     SENSITIVITY,
@@ -86,9 +86,12 @@ def release_nodules(
         test_set = digest_of(hashes)
         request.check_test_set(test_set)
         measured = summarise(tested, threshold)
-        model = network.model.model_copy(update={"figures": figures(measured, rate)})
+        simulated = any(bool(one.case.properties.get("simulated", True)) for one in tested)
+        told = figures(measured, rate, simulated=simulated)
+        model = network.model.model_copy(update={"figures": told})
         comparison = against(request.in_service, tested, measured, recipe.margins)
         source = (
+            f"{simulated_notice(simulated)}"
             f"Glands by {gland_network.model.name} {gland_network.model.version}. The operating "
             f"point was chosen on {len(readings)} other scans: the highest at which "
             f"{SENSITIVITY:.0%} of their nodules are found. No scan is of a patient that either "
@@ -96,7 +99,7 @@ def release_nodules(
         )
         context = Context(
             model,
-            any(bool(one.case.properties.get("simulated", True)) for one in tested),
+            simulated,
             gallery_of(tested, measured.scores, threshold),
             comparison,
             keep_fingerprint(request.run, folder, tally),
@@ -135,11 +138,12 @@ def _at(model: Model, threshold: float) -> Model:
 
 
 def figures(
-    measured: LesionEvaluation, validation: Rate | None
+    measured: LesionEvaluation, validation: Rate | None, *, simulated: bool
 ) -> dict[str, float | str | list[float]]:
     """The few figures that travel with the model: each with its interval."""
+    kind = "simulated scans" if simulated else "scans"
     result: dict[str, float | str | list[float]] = {
-        "data": f"{measured.scans} simulated scans of {measured.patients} unseen patients",
+        "data": f"{measured.scans} {kind} of {measured.patients} unseen patients",
     }
     named: dict[str, Figure | Rate | None] = {
         "sensitivity_10_mm_on_validation": validation,

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from training.collect.collection import write_whole
 from training.comparison import Comparison
 from training.datasets.shift import Shifts
 from training.difference import Difference, shown
@@ -22,9 +23,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path, beside: Beside = NOTH
     """Write both files into `folder`; `beside` the figures, what they were compared with."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(asdict(evaluation), indent=1, allow_nan=False)
-    (folder / "evaluation.json").write_text(content + "\n", "utf-8")
+    write_whole(folder / "evaluation.json", f"{content}\n".encode())
     title = f"# {evaluation.model} {evaluation.version}: evaluation\n\n"
-    (folder / "evaluation.md").write_text(title + markdown(evaluation, beside), "utf-8")
+    write_whole(folder / "evaluation.md", (title + markdown(evaluation, beside)).encode())
 
 
 def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:

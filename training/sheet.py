@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import binary_dilation
 
 from adjuvant.preprocess import resample
+from training.collect.collection import write_whole
 from training.dataset import read_case, read_index
 from training.phantom.case import Case
 
@@ -56,8 +58,9 @@ def draw_sheet(cases: list[Case], out_png: Path, columns: int = 3, contours: boo
             marked = Image.fromarray(picture(case, contour=True))
             canvas.paste(marked, (left + TILE, top + CAPTION))
         draw.text((left + 2, top + 1), caption(case), fill="black")
-    out_png.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(out_png)
+    stream = BytesIO()
+    canvas.save(stream, "png")
+    write_whole(out_png, stream.getvalue())
 
 
 def picture(case: Case, *, contour: bool) -> Picture:
@@ -79,10 +82,10 @@ def _outline(colours: Picture, mask: NDArray[np.bool_], colour: tuple[int, int, 
 
 
 def caption(case: Case) -> str:
-    """One line about a case."""
+    """One line about a case; it is found by it in the index."""
     p = case.properties
     parts = (
-        f"{case.case_id.split('-')[-1]} {p['disease']}, {p['isotope']} {p['collimator']}",
+        f"{case.case_id.split('-', 1)[-1]} {p['disease']}, {p['isotope']} {p['collimator']}",
         f"{p['view']}, {p['rows']}, {float(p['spacing_mm'] or 0):.1f} mm",
         f"{round(float(p['total_counts'] or 0) / 1000)}k",
     )

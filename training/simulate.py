@@ -11,7 +11,15 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.dataset import CASES, DatasetError, Entry, read_entry, write_case, write_index
+from training.dataset import (
+    CASES,
+    DatasetError,
+    Entry,
+    read_entry,
+    remove_unfinished,
+    write_case,
+    write_index,
+)
 from training.phantom.simulator import simulate_case
 
 CHUNK = 8
@@ -29,7 +37,7 @@ def simulate(out: Path, n: int, seed: int, workers: int | None = None) -> None:
         raise ValueError(f"n must be at least 1, got {n}")
     (out / CASES).mkdir(parents=True, exist_ok=True)
     _claim(out, seed)
-    _remove_unfinished(out)
+    remove_unfinished(out)
     stored = {path.stem for path in (out / CASES).glob("*.npz")}
     wanted = [(out, seed, number) for number in range(n)]
     with _progress() as progress:
@@ -58,11 +66,6 @@ def _claim(out: Path, seed: int) -> None:
             raise DatasetError(f"{out} holds a data set of seed {found}, not of {seed}")
         return
     path.write_text(json.dumps({"seed": seed}) + "\n", encoding="utf-8")
-
-
-def _remove_unfinished(out: Path) -> None:
-    for path in (out / CASES).glob("*.part"):
-        path.unlink()
 
 
 def _run(jobs: list[tuple[Path, int, int]], workers: int) -> Iterator[Entry]:

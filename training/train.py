@@ -27,6 +27,7 @@ from training.losses import dice_and_cross_entropy
 from training.progress import progress_bar
 from training.provenance import commit
 from training.recipe import Recipe, Stage
+from training.room import require_room, weights_bytes
 
 RUN_FILE = "run.json"
 STATE_FILE = "state.json"
@@ -254,7 +255,12 @@ def validate(network: keras.Model, recipe: Recipe, images: Images, stage: Stage)
 
 
 def _keep(network: keras.Model, run: Path, state: State, row: Row) -> State:
-    """Write weights and optimizer, then the state that names them: a kill leaves a whole epoch."""
+    """Write weights and optimizer, then the state that names them: a kill leaves a whole epoch.
+
+    Raises OSError where the disk has no room for them; the epoch before stays the last.
+    """
+    # Also for the copy of the best.
+    require_room(run, 2 * weights_bytes(network))
     file = f"stage{int(row['stage'])}-epoch{int(row['epoch']):04d}.weights.h5"
     network.save_weights(run / file)
     better = row["dice"] > state.best_dice

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from click.testing import Result
 from ellipses import ellipse_case
 from typer.testing import CliRunner
@@ -85,6 +86,18 @@ def test_every_command_has_help(command: str) -> None:
     answer = call(*([command] if command else []), "--help")
     assert answer.exit_code == 0
     assert "Usage" in answer.output
+
+
+def test_every_option_of_every_command_is_explained() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert len(commands) == len(app.registered_commands)
+    silent = [
+        f"{name} {option.opts[0]}"
+        for name, command in commands.items()
+        for option in command.params
+        if not getattr(option, "help", None)
+    ]
+    assert silent == []
 
 
 def test_help_says_what_all_of_it_is_trained_on() -> None:

@@ -116,6 +116,20 @@ def test_references_between_objects_still_meet(result: Dataset) -> None:
     assert result.SOPClassUID == scan(VISIT).SOPClassUID
 
 
+def test_a_damaged_number_is_lost_and_the_scan_is_not() -> None:
+    source = scan(VISIT)
+    source.InstanceNumber = "12"
+    data = to_file(source, ExplicitVRLittleEndian)
+    damaged = data.replace(b"IS\x02\x0012", b"IS\x02\x00xx")
+    assert damaged != data
+    kept = Chooser(PSEUDONYMS).keep(damaged, Item("k", bytes, "scan"))
+    assert kept.outcome == "scan"
+    assert kept.data is not None
+    again = dcmread(BytesIO(kept.data))
+    assert "InstanceNumber" not in again
+    np.testing.assert_array_equal(again.pixel_array, source.pixel_array)
+
+
 def test_names_of_outlines_become_what_they_mean() -> None:
     source = Dataset()
     source.PatientID = "1"

@@ -213,7 +213,12 @@ def test_a_network_trains_on_it_and_is_measured_on_its_frozen_test_set(place: Pa
     assert """-d '{"Version": "0.0.1"}' $A/models/thyroid/shadow""" in said
     measured = json.loads((model / "evaluation.json").read_text())
     assert measured["scans"] == len(split.frozen.cases) == 4
-    assert json.loads((model / "model.json").read_text())["training"]["data"] == "clinical"
+    contract = json.loads((model / "model.json").read_text())
+    assert contract["training"]["data"] == "clinical"
+    assert contract["figures"]["data"] == "4 scans of 2 unseen patients"
+    card = (model / "card.md").read_text()
+    assert "| truth | outlines drawn by people" in card
+    assert "known from the simulation" not in card
     said = (model / "evaluation.md").read_text()
     assert "Measured on 4 scans of 2 patients. Training never saw any of them" in said
     assert "simulated" not in (model / "report.html").read_text().split("digest")[0]

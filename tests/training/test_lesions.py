@@ -217,6 +217,8 @@ def test_from_scans_to_a_released_version(tmp_path: Path) -> None:
     card = (request.folder / "card.md").read_text("utf-8")
     assert "Marks cold nodules" in card
     assert "false marks in a scan" in card
+    assert "The scans are simulated. Glands by thyroid 0.0.1." in card
+    assert str(released.figures["data"]).startswith(f"{measured.scans} simulated scans of")
     again = replace(request, folder=tmp_path / "0.0.2", version="0.0.2", in_service=request.folder)
     # Eight scans of so many patients show nothing, not even of the same network.
     with pytest.raises(ReleaseError, match=r"margins\.fewest_patients is 10"):

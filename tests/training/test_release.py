@@ -38,6 +38,7 @@ def test_the_plugin_loads_the_release_and_its_figures(released: tuple[Path, Eval
     model = read_model(folder)
     assert model.figures["dice_mean"] == pytest.approx(measured.dice["mean"].value, abs=1e-4)
     assert model.simulated
+    assert model.figures["data"] == "12 simulated scans of 6 unseen patients"
     inputs = np.zeros((3, SIDE, SIDE, 2), np.float32)
     network = load_network(folder, device="cpu")
     assert network(inputs).shape == (3, SIDE, SIDE, 1)
@@ -54,6 +55,7 @@ def test_the_card_says_where_the_figures_come_from(released: tuple[Path, Evaluat
     assert (
         "12 simulated scans of 6 patients. Training never saw any of them (checked patient" in card
     )
+    assert "| truth | the visible edge by the written rule in `docs/truth.md`, known from" in card
     assert (folder / "worst.png").read_bytes().startswith(b"\x89PNG")
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert len(evaluation["scores"]) == 12

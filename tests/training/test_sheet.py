@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ from PIL import Image
 
 from training.dataset import write_case, write_index
 from training.phantom.simulator import simulate_case
-from training.sheet import CAPTION, CONTOUR, TILE, picture, sheet
+from training.sheet import CAPTION, CONTOUR, TILE, caption, picture, sheet
 
 
 def test_a_sheet_shows_every_case_twice(tmp_path: Path) -> None:
@@ -20,3 +21,10 @@ def test_the_contour_is_drawn_only_on_request() -> None:
     red = np.array(CONTOUR, np.uint8)
     assert (picture(case, contour=True) == red).all(axis=2).any()
     assert not (picture(case, contour=False) == red).all(axis=2).any()
+
+
+def test_a_caption_leads_to_the_case_in_the_index() -> None:
+    case = simulate_case(1, 5)
+    assert caption(case).startswith("c000005 ")
+    own = replace(case, case_id="ID_0123-0a1b2c3d4e5f-f1")
+    assert caption(own).startswith("0a1b2c3d4e5f-f1 ")

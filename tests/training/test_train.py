@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import keras
@@ -10,10 +11,14 @@ import pytest
 from ellipses import QUIET, RECIPE, ellipse_data
 
 import training.train
+from tests.disks import fill, small_disk
 from training.batches import example
 from training.errors import TrainingError
 from training.recipe import Recipe
-from training.train import Data, build, compile_for, learning_rate, train
+from training.room import weights_bytes
+from training.train import Data, build, compile_for, learning_rate, read_state, train
+
+__all__ = ["small_disk"]  # the fixture
 
 
 def test_a_small_network_learns_a_few_scans_by_heart() -> None:
@@ -65,6 +70,40 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
     # Nothing is left to do: a third call trains no further.
     assert train(RECIPE, data, tmp_path / "cut", QUIET) == resumed
+
+
+def test_a_full_disk_ends_a_run_with_its_last_whole_epoch(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, run = ellipse_data(), small_disk / "run"
+    keep = training.train._keep
+
+    def keep_and_fill(network, run, state, row):  # type: ignore[no-untyped-def]
+        kept = keep(network, run, state, row)
+        # The room that HDF5 would need, not that of a line in a log.
+        (small_disk / "everything").unlink(missing_ok=True)
+        filler = fill(small_disk)
+        os.truncate(filler, filler.stat().st_size - (1 << 16))
+        return kept
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.train, "_keep", keep_and_fill)
+        with pytest.raises(OSError, match=r"No space left on device: 0\.\d MB are needed.*run"):
+            train(RECIPE, data, run, QUIET)
+    weights = sorted(path.name for path in run.glob("*.h5"))
+    assert weights == ["best.weights.h5", read_state(run).weights]
+    assert not [path for path in run.iterdir() if path.suffix in (".part", ".new")]
+    (small_disk / "everything").unlink()
+    assert len(train(RECIPE, data, run, QUIET).log) == 3
+
+
+def test_the_room_for_weights_is_enough_and_not_much_too_large(tmp_path: Path) -> None:
+    network = build(RECIPE)
+    compile_for(network, RECIPE)
+    network.optimizer.build(network.trainable_variables)
+    network.save_weights(tmp_path / "x.weights.h5")
+    size = (tmp_path / "x.weights.h5").stat().st_size
+    assert size <= weights_bytes(network) <= 4 * size
 
 
 def test_a_stage_grows_from_what_the_one_before_has_learnt(tmp_path: Path) -> None:

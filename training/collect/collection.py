@@ -19,6 +19,7 @@ from rich.console import Console
 from training.collect.journal import Journal, Line, read_journal
 from training.collect.objects import Chooser, Kept
 from training.collect.source import Item, Source, SourceFault
+from training.dataset import remove_unfinished
 from training.progress import progress_bar
 
 DICOM = "dicom"
@@ -57,7 +58,7 @@ def collect(
     summary = Summary()
     if not dry_run:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(folder)
+        remove_unfinished(folder)
     journal = None if dry_run else Journal(folder)
     try:
         with progress_bar(console) as bar:
@@ -124,8 +125,3 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def _remove_unfinished(folder: Path) -> None:
-    for path in folder.rglob("*.part"):
-        path.unlink()

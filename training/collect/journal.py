@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,8 +62,15 @@ def read_journal(folder: Path) -> list[Line]:
 
 
 def scans_of(lines: Iterable[Line]) -> list[Line]:
-    """The scans among the lines."""
-    return [line for line in lines if line.outcome == "scan"]
+    """The scans among the lines, each once: copies of a file are one scan of several names."""
+    scans: dict[str | None, Line] = {}
+    for line in lines:
+        if line.outcome != "scan":
+            continue
+        known = scans.get(line.instance)
+        names = () if known is None else known.names
+        scans[line.instance] = replace(line, names=tuple(dict.fromkeys((*names, *line.names))))
+    return list(scans.values())
 
 
 class Journal:

@@ -60,7 +60,13 @@ class Chooser:
     rules: RuleSet = field(default_factory=default_rules)
 
     def keep(self, data: bytes, item: Item) -> Kept:
-        """Everything about one object, without touching the disk."""
+        """Everything about one object, without touching the disk. A damaged one ends no run."""
+        try:
+            return self._keep(data, item)
+        except UNREADABLE as fault:
+            return Kept("refused", f"damaged: a value cannot be read ({type(fault).__name__})")
+
+    def _keep(self, data: bytes, item: Item) -> Kept:
         try:
             header = read_header(data)
         except Refusal as refusal:

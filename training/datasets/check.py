@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.console import Console
+
 from training.dataset import (
     CASES,
     DatasetError,
@@ -16,25 +18,27 @@ from training.dataset import (
 )
 from training.datasets.duplicates import find_duplicates
 from training.datasets.split import TEST, Split, content_hash, digest_of, read_split, side_of
+from training.progress import tracked
 
 
-def check(folder: Path) -> list[str]:
+def check(folder: Path, console: Console | None = None) -> list[str]:
     """Everything that is wrong, one sentence each; an empty list where nothing is.
 
-    Raises DatasetError where there is no readable index.
+    Cases are read under a progress bar on `console`. Raises DatasetError where there is no readable
+    index.
     """
     entries = read_index(folder)
     split = read_split(folder)
     readable = []
     problems = list(_index_problems(folder, entries))
-    for entry in entries:
+    for entry in tracked(entries, "looking for damage", console):
         faults = list(_case_problems(folder, entry))
         problems += faults
         if not faults:
             readable.append(entry)
     if split is not None:
         problems += _split_problems(folder, split, entries)
-    problems += _duplicate_problems(folder, readable, split)
+    problems += _duplicate_problems(folder, readable, split, console)
     return problems
 
 
@@ -93,8 +97,10 @@ def _split_problems(folder: Path, split: Split, entries: list[Entry]) -> Iterato
             yield f"{case_id} of the frozen test set was changed"
 
 
-def _duplicate_problems(folder: Path, entries: list[Entry], split: Split | None) -> Iterator[str]:
-    for pair in find_duplicates(folder, entries):
+def _duplicate_problems(
+    folder: Path, entries: list[Entry], split: Split | None, console: Console | None
+) -> Iterator[str]:
+    for pair in find_duplicates(folder, entries, console=console):
         sides = {side_of(split, one) for one in (pair.one, pair.other)} if split else {None}
         across = " on two sides" if len(sides) > 1 else ""
         worse = " (one of them in the test)" if len(sides) > 1 and TEST in sides else ""

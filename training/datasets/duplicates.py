@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from scipy.ndimage import gaussian_filter, shift
 
 from adjuvant.preprocess import resample
 from training.dataset import Entry, read_case
+from training.progress import tracked
 
 SIDE = 32
 BLUR_PIXELS = 0.7
@@ -38,10 +40,12 @@ class Pair:
     likeness: float
 
 
-def find_duplicates(folder: Path, entries: list[Entry], alike: float = ALIKE) -> list[Pair]:
+def find_duplicates(
+    folder: Path, entries: list[Entry], alike: float = ALIKE, console: Console | None = None
+) -> list[Pair]:
     """Pairs of different patients, the most alike first. Reads every case once."""
     looks, hashes = [], defaultdict(list)
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(tracked(entries, "looking for duplicates", console)):
         counts = read_case(folder, entry).counts
         looks.append(look(counts))
         hashes[hashlib.sha256(f"{counts.shape}".encode() + counts.tobytes()).digest()].append(

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from training.collect.collection import write_whole
 from training.dataset import DatasetError, Entry, read_case
 from training.datasets.properties import NOT_TOLD
 from training.datasets.split import read_split, side_of
 from training.phantom.case import Case, Property
+from training.progress import tracked
 
 FINGERPRINT = "fingerprint.json"
 COUNTED = ("isotope", "collimator", "view", "vendor", "camera", "centre", "reader", "disease")
@@ -94,10 +96,10 @@ def measures(case: Case) -> dict[str, float | None]:
     }
 
 
-def tally_of(folder: Path, entries: list[Entry]) -> Tally:
-    """The tally of these cases, which are read one by one."""
+def tally_of(folder: Path, entries: list[Entry], console: Console | None = None) -> Tally:
+    """The tally of these cases, which are read one by one, under a progress bar on `console`."""
     tally = Tally()
-    for entry in entries:
+    for entry in tracked(entries, "measuring", console):
         tally.add(read_case(folder, entry))
     return tally
 

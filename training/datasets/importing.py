@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -33,6 +33,7 @@ from training.dataset import (
     case_path,
     read_entry,
     read_index,
+    remove_unfinished,
     write_case,
     write_index,
 )
@@ -41,7 +42,7 @@ from training.datasets.nodules import nodules_of
 from training.datasets.own_results import OwnResults, read_own_results
 from training.datasets.plane import plane_of
 from training.datasets.properties import scan_properties
-from training.datasets.split import read_split
+from training.datasets.split import content_hash, read_split
 from training.phantom.case import Case
 from training.progress import progress_bar
 from training.pseudonyms import Pseudonyms
@@ -70,11 +71,17 @@ class Drawn:
 
 @dataclass
 class Report:
-    """What became of everything; `problems` name files of the outlines, for the screen only."""
+    """What became of everything; `problems` name files of the outlines, for the screen only.
+
+    `undrawn` are the files of the collection that have no outline; `frozen` the cases that were
+    drawn anew and stay as they are.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    undrawn: list[str] = field(default_factory=list)
+    frozen: set[str] = field(default_factory=set)
 
     def problem(self, kind: str, place: str, said: str) -> None:
         """Count one and keep its text."""
@@ -102,20 +109,25 @@ def import_outlines(
 ) -> Report:
     """Write every case that can be made; `index.csv` last. With `dry_run` nothing is written.
 
-    Cases that are there already stay, and are replaced where their outline has changed. Raises
-    DatasetError where the collection is none, OSError where the disk is full.
+    Cases that are there already stay, and are replaced where their outline has changed, but for
+    those of a frozen test set. Raises DatasetError where the collection is none, OSError where the
+    disk is full.
     """
     scans = scans_of(read_journal(request.collection))
     if not scans:
         raise DatasetError(f"{request.collection} holds no collected scan")
     report = Report()
-    ours = read_own_results(request.collection)
+    ours = read_own_results(request.collection, request.pseudonyms)
+    frozen = _frozen(folder)
+    if not dry_run:
+        remove_unfinished(folder)
     drawn = _gather(request, scans, report, console)
     with progress_bar(console) as bar:
         for line in bar.track(scans, description="placing outlines"):
             here = drawn.get(str(line.instance), [])
             if not here:
                 report.counts["scans without an outline"] += 1
+                report.undrawn.append(str(line.file))
                 continue
             teaching = _teaching(here, line, ours, report)
             accepted = any(one.accepted for one in teaching)
@@ -126,6 +138,11 @@ def import_outlines(
                     said = f"{case.case_id} is outlined exactly as by our network"
                     report.problem("outlines that are our own", teaching[0].file, said)
                     continue
+                if frozen.get(case.case_id, now := content_hash(case)) != now:
+                    said = "its outline is another one now, but the test set is frozen: it stays"
+                    report.problem("frozen cases drawn anew", case.case_id, said)
+                    report.frozen.add(case.case_id)
+                    continue
                 report.entries.append(
                     Entry(case.case_id, case.patient_id, case.properties)
                     if dry_run
@@ -133,18 +150,22 @@ def import_outlines(
                 )
                 report.counts["cases"] += 1
     if not dry_run:
-        _take_back(folder, scans, report)
+        _take_back(folder, scans, frozen, report)
         _write_index(folder, report.entries)
     return report
 
 
-def _take_back(folder: Path, scans: list[Line], report: Report) -> None:
+def _frozen(folder: Path) -> Mapping[str, str]:
+    """The cases of the frozen test set, by their content."""
+    split = read_split(folder)
+    return {} if split is None or split.frozen is None else split.frozen.cases
+
+
+def _take_back(folder: Path, scans: list[Line], frozen: Mapping[str, str], report: Report) -> None:
     """Remove the cases of corrections that are not accepted any more. A frozen test set stays."""
-    made = {entry.case_id for entry in report.entries}
+    made = {entry.case_id for entry in report.entries} | report.frozen
     stems = {case_stem(line) for line in scans}
     entries = read_index(folder) if (folder / INDEX).exists() else []
-    split = read_split(folder)
-    frozen = split.frozen.cases if split is not None and split.frozen is not None else {}
     for entry in entries:
         gone = entry.properties.get("correction") and entry.case_id not in made
         if not gone or entry.case_id.rpartition("-f")[0] not in stems:

@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from training.collect.collection import write_whole
-from training.dataset import DatasetError, Entry, read_case, read_index, write_case, write_index
+from training.dataset import (
+    INDEX,
+    DatasetError,
+    Entry,
+    read_case,
+    read_index,
+    remove_unfinished,
+    write_case,
+    write_index,
+)
 from training.datasets.nodules import nodules_of
 from training.datasets.split import (
     TEST,
@@ -43,6 +52,7 @@ from training.rois.placing import Placed
 
 SLICE_MM = 999.0
 PATIENTS = "patients.csv"
+SPLITS = "splits_final.json"
 FOLDERS = {TRAINING: "Tr", VALIDATION: "Tr", TEST: "Ts"}
 GLAND, NODULE = 1, 2
 ENDING = ".nii.gz"
@@ -105,7 +115,7 @@ def _write_tables(out: Path, entries: list[Entry], sides: dict[str, str | None])
     if validation:
         training = [one.case_id for one in learnt if sides[one.case_id] == TRAINING]
         splits = [{"train": training, "val": validation}]
-        write_whole(out / "splits_final.json", json.dumps(splits, indent=1).encode())
+        write_whole(out / SPLITS, json.dumps(splits, indent=1).encode())
     about = {
         "channel_names": {"0": "NM"},
         "labels": {"background": 0, "gland": [GLAND, NODULE], "nodule": [NODULE]},
@@ -120,11 +130,20 @@ def import_nnunet(source: Path, folder: Path, console: Console) -> int:
     """Make a data set of a folder in nnU-Net's layout; how many cases.
 
     Without `patients.csv` every case is a patient of its own. Raises DatasetError where a file is
-    missing, damaged, or has labels that are no gland and nodule.
+    missing, damaged, or has labels that are no gland and nodule, and where `folder` is a data set
+    already: its index, and a test set that is frozen, would be lost.
     """
-    _require_labels(source)
-    known = _patients(source)
-    validation = _validation(source)
+    if (folder / INDEX).exists():
+        raise DatasetError(f"{folder} holds a data set already; choose another folder")
+    try:
+        _require_labels(source)
+        known, validation = _patients(source), _validation(source)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as fault:
+        name = type(fault).__name__
+        raise DatasetError(
+            f"{source}: a damaged dataset.json, {PATIENTS} or {SPLITS} ({name})"
+        ) from fault
+    remove_unfinished(folder)
     entries, patients = [], {}
     images = sorted(
         (*source.glob(f"imagesTr/*{CHANNEL}{ENDING}"), *source.glob(f"imagesTs/*{CHANNEL}{ENDING}"))
@@ -137,9 +156,9 @@ def import_nnunet(source: Path, folder: Path, console: Console) -> int:
             entries.append(write_case(folder, case))
             side = TEST if path.parent.name == "imagesTs" else TRAINING
             patients[case.patient_id] = VALIDATION if case.case_id in validation else side
-    write_index(folder, entries)
     if TEST in patients.values() or validation:
         write_split(folder, Split(patients=patients))
+    write_index(folder, entries)
     return len(entries)
 
 
@@ -190,10 +209,7 @@ def _slice(path: Path) -> tuple[NDArray[Any], float]:
 
 
 def _require_labels(source: Path) -> None:
-    try:
-        labels = json.loads((source / "dataset.json").read_text("utf-8"))["labels"]
-    except (OSError, ValueError, KeyError) as fault:
-        raise DatasetError(f"{source} has no readable dataset.json") from fault
+    labels = json.loads((source / "dataset.json").read_text("utf-8"))["labels"]
     values = {int(one) for value in labels.values() for one in np.atleast_1d(value)}
     if not values <= {0, GLAND, NODULE}:
         raise DatasetError(f"{source}: labels are 0 background, 1 gland, 2 nodule, got {values}")
@@ -211,5 +227,5 @@ def _patients(source: Path) -> dict[str, Entry]:
 
 
 def _validation(source: Path) -> set[str]:
-    path = source / "splits_final.json"
+    path = source / SPLITS
     return set(json.loads(path.read_text("utf-8"))[0]["val"]) if path.exists() else set()

@@ -18,17 +18,25 @@ from adjuvant.results.marks import parts_beside_a_whole, read_marks, segment_nam
 from adjuvant.results.provenance import is_own
 from training.collect.journal import read_journal
 from training.collect.source import SourceFault, read_file
+from training.pseudonyms import Pseudonyms
 
 
 class OwnResults:
-    """Our segmentations by the (pseudonymous) SOP Instance UID of their scan."""
+    """Our segmentations by the (pseudonymous) SOP Instance UID of their scan.
 
-    def __init__(self, files: dict[str, list[Path]]) -> None:
-        self._files = files
+    With `pseudonyms` also drafts on collected scans that came back from another archive: there the
+    scan's pseudonym has a pseudonym.
+    """
+
+    def __init__(self, files: dict[str, list[Path]], pseudonyms: Pseudonyms | None = None) -> None:
+        self._files, self._pseudonyms = files, pseudonyms
 
     def of(self, instance: str) -> list[Path]:
         """Those of one scan."""
-        return self._files.get(instance, [])
+        found = self._files.get(instance, [])
+        if self._pseudonyms is None:
+            return found
+        return [*found, *self._files.get(self._pseudonyms.uid(instance), [])]
 
     def drew(self, instance: str, gland: Mask) -> bool:
         """Whether one of them outlines the gland exactly so, bool (rows, columns), on any frame:
@@ -38,7 +46,7 @@ class OwnResults:
         )
 
 
-def read_own_results(collection: Path) -> OwnResults:
+def read_own_results(collection: Path, pseudonyms: Pseudonyms | None = None) -> OwnResults:
     """All that the collection holds, from the headers."""
     found: dict[str, list[Path]] = defaultdict(list)
     for line in read_journal(collection):
@@ -49,7 +57,7 @@ def read_own_results(collection: Path) -> OwnResults:
         if header is not None and is_own(header) and is_human_correction(header) is None:
             for instance in segmented_instances(header):
                 found[instance].append(path)
-    return OwnResults(dict(found))
+    return OwnResults(dict(found), pseudonyms)
 
 
 def _glands(path: Path) -> list[Mask]:
@@ -59,9 +67,9 @@ def _glands(path: Path) -> list[Mask]:
         return []
     try:
         marks = read_marks(source)
-    except Refusal:
+        names = {int(one.SegmentNumber): segment_name(one) for one in source.SegmentSequence}
+    except (Refusal, *UNREADABLE):
         return []
-    names = {int(one.SegmentNumber): segment_name(one) for one in source.SegmentSequence}
     parts = parts_beside_a_whole(names)
     glands: dict[object, Mask] = {}
     for number in marks.keys() - parts:

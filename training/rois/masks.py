@@ -34,7 +34,7 @@ def read_png(data: bytes) -> Drawings:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             mode, values = picture.mode, np.asarray(picture)
-    except (UnidentifiedImageError, Image.DecompressionBombError, *DAMAGED) as fault:
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, *DAMAGED) as fault:
         raise RoiError(f"the picture cannot be read ({type(fault).__name__})") from fault
     if values.ndim != 2:
         raise RoiError(f"a picture in colours ({mode}): save the mask in grey or indexed")

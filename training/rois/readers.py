@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
@@ -22,6 +23,16 @@ NIFTI_MAGIC = (b"n+1\0", b"ni1\0")
 
 def read_drawings(data: bytes) -> Drawings:
     """Whatever format this is. Raises RoiError where it is none that is read here, or damaged."""
+    try:
+        # A number that is none is found where it is used.
+        with np.errstate(invalid="ignore"):
+            return _read(data)
+    except UNREADABLE as fault:
+        raise RoiError(f"the file is damaged ({type(fault).__name__})") from fault
+
+
+def _read(data: bytes) -> Drawings:
+    """What the first bytes say that it is."""
     if data[128:132] == b"DICM":
         return read_dicom_drawings(_parse(data))
     if data.startswith(b"\x89PNG"):

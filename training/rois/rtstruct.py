@@ -24,13 +24,13 @@ def read_rtstruct(header: Dataset) -> Drawings:
     if header.get("SOPClassUID") != RTSTRUCT_CLASS:
         raise RoiError("not an RT Structure Set")
     names = {
-        int(roi.ROINumber): str(roi.get("ROIName", ""))
+        roi.get("ROINumber"): str(roi.get("ROIName", ""))
         for roi in header.get("StructureSetROISequence") or []
     }
     drawings: list[Drawing] = []
     problems: list[str] = []
     for item in header.get("ROIContourSequence") or []:
-        number = int(item.ReferencedROINumber)
+        number = item.get("ReferencedROINumber")
         contours = list(item.get("ContourSequence") or [])
         if not contours:
             problems.append(f"ROI {number}: it has no contour")
@@ -62,6 +62,8 @@ def _outline(contours: Sequence[Dataset]) -> OutlineMm:
         numbers = np.array(one.get("ContourData") or [], np.float64)
         if numbers.size % 3 or numbers.size < 9:
             raise _Unusable(f"ContourData has {numbers.size} values, no three points or more")
+        if not np.isfinite(numbers).all():
+            raise _Unusable("ContourData: a value is not a number")
         rings.append(numbers.reshape(-1, 3))
     return OutlineMm(tuple(rings), RULES[next(iter(kinds))])
 
@@ -69,5 +71,6 @@ def _outline(contours: Sequence[Dataset]) -> OutlineMm:
 def _reference(contour: Dataset) -> Reference:
     for item in contour.get("ContourImageSequence") or []:
         frame = item.get("ReferencedFrameNumber")
-        return Reference(str(item.ReferencedSOPInstanceUID), None if frame is None else int(frame))
+        instance = str(item.get("ReferencedSOPInstanceUID") or "") or None
+        return Reference(instance, None if frame is None else int(frame))
     return Reference()

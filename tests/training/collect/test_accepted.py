@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +134,34 @@ def test_a_scan_that_is_pseudonymous_already_is_not_collected_as_another_patient
     collect(Listed((RESULTS.source, False)), CHOOSER, tmp_path / "bare" / "collection", QUIET)
     report = imported(tmp_path / "bare", tmp_path / "again" / str(outlines.file))
     assert report.counts["cases"] == 2, report.problems
+
+
+@pytest.mark.parametrize("change", [True, False])
+def test_what_was_saved_over_a_draft_in_a_second_archive_is_no_truth_either(
+    tmp_path: Path, change: bool
+) -> None:
+    """Scans and drafts of `propose` in an Orthanc without Adjuvant, and what came back from it."""
+    collect(Listed((RESULTS.source, False)), CHOOSER, tmp_path / "collection", QUIET)
+    (line,) = lines(tmp_path)
+    pseudonymous = dcmread(tmp_path / "collection" / str(line.file)).SOPInstanceUID
+    draft, theirs = deepcopy(RESULTS.segmentation), saved(change=change)
+    for one in (draft, theirs):
+        _point_to(one, pseudonymous)
+    collect(Back(draft, theirs), CHOOSER, tmp_path / "collection", QUIET)
+    report = imported(tmp_path)
+    assert report.counts["cases"] == 0
+    assert report.counts["corrections not accepted"] == 1, report.problems
+
+
+class Back(Listed):
+    """The same under other keys: from another archive."""
+
+    def __init__(self, *objects: Dataset) -> None:
+        super().__init__(*((one, False) for one in objects))
+
+    def items(self) -> Iterator[Item]:
+        for item in super().items():
+            yield replace(item, key=f"second {item.key}")
 
 
 def lines(folder: Path) -> list:  # type: ignore[type-arg]

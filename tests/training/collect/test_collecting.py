@@ -6,10 +6,13 @@ import os
 import resource
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 
@@ -24,6 +27,7 @@ from training.collect.journal import JOURNAL, read_journal
 from training.collect.objects import Chooser
 from training.collect.source import Folder, Item, SourceFault
 from training.dataset import DatasetError
+from training.deidentify import to_file
 from training.pseudonyms import Pseudonyms
 from training.rois.readers import read_drawings
 
@@ -181,8 +185,6 @@ def test_dicom_outlines_are_taken_along_under_pseudonyms() -> None:
     roi_report = report(archive(11, POINTS, "{{0, 0}, {0, 0}}").replace(b"Gland", b"Thyro"))
     roi_report.SOPClassUID, roi_report.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.9"
     roi_report.PatientName = "Vandenbroucke^A"
-    from training.deidentify import to_file
-
     for source in (contour, segmentation, roi_report):
         data, names, instances = outlines(to_file(source, "1.2.840.10008.1.2.1"))
         assert b"Vandenbroucke" not in data
@@ -190,3 +192,58 @@ def test_dicom_outlines_are_taken_along_under_pseudonyms() -> None:
         assert instances == {CHOOSER.pseudonyms.uid(UID)}
         assert all(name.startswith("gland") for name in names)
         assert dcmread(BytesIO(data)).PatientName.family_name.startswith("Th_")
+
+
+def test_a_damaged_object_is_refused_and_the_run_goes_on(tmp_path: Path) -> None:
+    write_scan(Visit(0, 0), tmp_path / "scans")
+    contour = structure_set([own_plane(*point) for point in POINTS])
+    contour.SOPInstanceUID = "1.2.3"
+    data = to_file(contour, "1.2.840.10008.1.2.1")
+    nameless = data.replace(b"\x08\x00\x18\x00UI", b"\x08\x00\x19\x00UI")
+    (tmp_path / "scans" / "A.dcm").write_bytes(nameless)
+    summary = take(tmp_path / "scans", tmp_path / "out")
+    assert summary.outcomes == {"scan": 1, "refused": 1}
+    assert summary.told == ["A.dcm: damaged: a value cannot be read (AttributeError)"]
+
+
+def test_a_name_that_may_be_burnt_in_is_told_and_kept_in_the_journal(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    written = scan(Visit(0, 0))
+    written.BurnedInAnnotation = "YES"
+    (tmp_path / "scans" / "a.dcm").write_bytes(to_bytes(written))
+    summary = take(tmp_path / "scans", tmp_path / "out")
+    assert summary.outcomes == {"scan": 1}
+    assert summary.told == ["a.dcm: a name may be burnt in (BurnedInAnnotation is YES)"]
+    (line,) = read_journal(tmp_path / "out")
+    assert line.risk == "BurnedInAnnotation is YES"
+
+
+class Many:
+    """So many scans of half a megabyte, made when they are fetched."""
+
+    def __init__(self, scans: int) -> None:
+        self._scans = scans
+
+    def items(self) -> Iterator[Item]:
+        for number in range(self._scans):
+            yield Item(f"{number}", partial(self._fetch, number), f"scan {number}")
+
+    def _fetch(self, number: int) -> bytes:
+        image = np.full((512, 512), number + 1, np.uint16)
+        image[:256] = 0
+        return to_bytes(nm_dataset(image, SOPInstanceUID=f"1.2.{number + 1}"))
+
+
+def peak(scans: int, out: Path) -> int:
+    """Bytes of memory that a collection of so many scans needs at once."""
+    tracemalloc.start()
+    try:
+        assert collect(Many(scans), CHOOSER, out, QUIET).outcomes == {"scan": scans}
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_ten_times_the_scans_need_no_more_memory(tmp_path: Path) -> None:
+    peak(1, tmp_path / "warm")
+    assert peak(20, tmp_path / "many") < peak(2, tmp_path / "few") + (1 << 19)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tests.training.small_cases import small_case
 from training.dataset import case_path, read_index, write_case, write_index
@@ -32,6 +34,17 @@ def scans() -> list[Case]:
 def test_a_good_data_set_has_no_problem(tmp_path: Path, scans: list[Case]) -> None:
     put(tmp_path, scans)
     assert check(tmp_path) == []
+
+
+def test_what_takes_long_has_a_progress_bar(tmp_path: Path) -> None:
+    put(tmp_path, [small_case(number) for number in range(4)])
+    console = Console(file=StringIO(), force_terminal=True)
+    check(tmp_path, console)
+    tally_of(tmp_path, read_index(tmp_path), console)
+    drawn = console.file.getvalue()  # type: ignore[attr-defined]
+    for title in ("looking for damage", "looking for duplicates", "measuring"):
+        assert title in drawn
+    assert "4/4" in drawn
 
 
 def test_damage_is_named_case_by_case(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import plistlib
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +19,12 @@ from tests.training.small_cases import QUIET
 from training.collect.collection import collect
 from training.collect.objects import Chooser
 from training.collect.source import Folder
+from training.data_report import LONGEST_LIST, tell_imported
 from training.dataset import DatasetError, read_case, read_index
+from training.datasets.check import check
 from training.datasets.importing import Report, Request, import_outlines
 from training.datasets.matching import stem_of
+from training.datasets.split import Split, freeze, write_split
 from training.pseudonyms import Pseudonyms
 from training.rois.drawing import Outline
 from training.rois.labels import Names
@@ -139,6 +144,112 @@ def test_a_scan_without_an_outline_is_counted(department: Path) -> None:
     write_csv(VISIT, department / "rois")
     report = run(department)
     assert report.counts == {"cases": 1, "scans without an outline": 1}
+    instance = PSEUDONYMS.uid(Visit(4, 0).uid)
+    (undrawn,) = report.undrawn
+    assert undrawn.endswith(f"/{instance}.dcm")
+    assert (department / "collection" / undrawn).exists()
+
+
+def test_a_copy_of_a_scan_is_the_same_scan_under_a_second_name(department: Path) -> None:
+    (copy,) = (department / "scans").iterdir()
+    (department / "scans" / "zzz.dcm").write_bytes(copy.read_bytes())
+    fill(department)
+    # Outlines may be called like either of the two files.
+    for name in (VISIT.stem, "zzz"):
+        path = write_csv(VISIT, department / "rois", uids=False)
+        path.rename(path.with_name(f"{name}.csv"))
+        report = run(department)
+        assert report.counts["cases"] == 1, report.problems
+        assert len(report.entries) == 1
+        (department / "rois" / f"{name}.csv").unlink()
+
+
+def test_a_damaged_scan_in_the_collection_is_named_and_the_rest_goes_on(department: Path) -> None:
+    write_scan(Visit(4, 0), department / "scans")
+    fill(department)
+    damaged = next((department / "collection").rglob(f"{PSEUDONYMS.uid(VISIT.uid)}.dcm"))
+    damaged.write_bytes(damaged.read_bytes()[:-2000])
+    write_csv(VISIT, department / "rois")
+    write_csv(Visit(4, 0), department / "rois")
+    report = run(department)
+    assert report.counts == {"cases": 1, "unreadable scans": 1}
+    (problem,) = report.problems
+    assert problem.startswith(damaged.relative_to(department / "collection").as_posix())
+
+
+def large(visit: Visit) -> bytes:
+    """The same scan and outline on a matrix of 96."""
+    source = scan(visit)
+    counts_96 = np.kron(source.pixel_array, np.ones((2, 2), np.uint16))
+    source.Rows, source.Columns = counts_96.shape
+    source.PixelData = counts_96.tobytes()
+    return to_bytes(source)
+
+
+def test_scans_of_mixed_sizes_are_cases_and_the_sizes_are_counted(
+    department: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    visit = Visit(4, 0)
+    (department / "scans" / f"{visit.stem}.dcm").write_bytes(large(visit))
+    fill(department)
+    write_csv(VISIT, department / "rois")
+    mask = np.kron(gland(visit), np.ones((2, 2))) * 255
+    Image.fromarray(mask.astype(np.uint8)).save(department / "rois" / f"{visit.stem}.png")
+    report = run(department)
+    tell_imported(report, department / "data", dry_run=True)
+    assert "2 cases\nmixed sizes: " in (said := capsys.readouterr().out)
+    assert {"48 x 48 (1)", "96 x 96 (1)"} <= set(said.splitlines()[1][13:].split(", "))
+
+
+def test_what_could_not_be_used_is_told_case_by_case(
+    department: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(Visit(3, 0), department / "rois")
+    broken_file(department)
+    tell_imported(run(department), department / "data", dry_run=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert {
+        "1 unreadable files of outlines",
+        "1 outlines without their image",
+        "1 scans without an outline",
+        "no case was made",
+    } <= set(lines)
+    named = [line for line in lines if ": " in line]
+    assert len(named) == 3
+    assert named[-1].endswith(".dcm: no outline")
+
+
+@pytest.mark.parametrize(("screen", "lines"), [(True, LONGEST_LIST + 1), (False, 3 * LONGEST_LIST)])
+def test_a_long_list_is_cut_on_a_screen_only(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    screen: bool,
+    lines: int,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: screen)
+    report = Report(counts=Counter(cases=1), undrawn=[f"{n}.dcm" for n in range(3 * LONGEST_LIST)])
+    tell_imported(report, tmp_path, dry_run=True)
+    told = capsys.readouterr().out.splitlines()[1:]
+    assert len(told) == lines
+    assert (f"... and {2 * LONGEST_LIST} more: add `| less` to see all of them" in told) is screen
+
+
+def test_a_frozen_test_case_that_is_drawn_anew_stays_as_it_was(department: Path) -> None:
+    path = write_csv(VISIT, department / "rois")
+    entries = run(department).entries
+    patients = {entry.patient_id: "test" for entry in entries}
+    data = department / "data"
+    write_split(data, freeze(data, Split(patients=patients), entries))
+    assert run(department).counts == {"cases": 1}
+    path.unlink()
+    write_xml(department / "rois", [(x, y + 1) for x, y in points(VISIT)])
+    report = run(department)
+    assert report.counts == {"frozen cases drawn anew": 1}
+    assert "the test set is frozen: it stays" in report.problems[0]
+    (entry,) = read_index(data)
+    np.testing.assert_array_equal(read_case(data, entry).gland, gland())
+    assert check(data) == []
 
 
 def test_a_picture_named_after_the_scan_is_its_mask(department: Path) -> None:

@@ -55,6 +55,26 @@ def test_two_outlines_that_disagree_are_an_error_with_their_dice() -> None:
         place([("gland", WHOLE), ("gland", lobe(2, 4))], PLANE)
 
 
+def block(rows: slice, columns: slice) -> Drawing:
+    mask = np.zeros((8, 10), np.bool_)
+    mask[rows, columns] = True
+    return Drawing("nodule", Painted(mask))
+
+
+def test_two_outlines_of_a_nodule_that_disagree_are_an_error_and_alike_ones_count_once() -> None:
+    gland = ("gland", WHOLE)
+    one, alike = block(np.s_[1:4], np.s_[2:5]), block(np.s_[1:4], np.s_[2:6])
+    # 9 pixels and 12 that hold them: 2 * 9 / 21; 9 and 4 of them: 2 * 4 / 13.
+    placed = place([gland, ("nodule", one), ("nodule", alike)], PLANE)
+    assert placed.remarks == ("drawn twice, alike (Dice 0.857): the first was taken",)
+    assert int(placed.nodules.sum()) == 9
+    smaller = block(np.s_[1:3], np.s_[2:4])
+    with pytest.raises(RoiError, match=r"two outlines of the nodule disagree \(Dice 0\.615\)"):
+        place([gland, ("nodule", one), ("nodule", smaller)], PLANE)
+    apart = block(np.s_[1:3], np.s_[6:7])
+    assert int(place([gland, ("nodule", one), ("nodule", apart)], PLANE).nodules.sum()) == 11
+
+
 def test_nodules_alone_are_no_truth() -> None:
     with pytest.raises(RoiError, match="no outline of the gland"):
         place([("nodule", WHOLE)], PLANE)

@@ -1,0 +1,79 @@
+"""nnU-Net's layout: what is damaged, or would be written over, is named and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.small_cases import QUIET, small_case
+from training.dataset import DatasetError, read_index, write_case, write_index
+from training.datasets.nnunet import PATIENTS, SPLITS, export_nnunet, import_nnunet
+from training.datasets.split import SPLIT, Split, freeze, write_split
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """Four scans of two patients, one of them the frozen test, in both layouts."""
+    data = tmp_path / "data"
+    entries = [write_case(data, small_case(number)) for number in range(4)]
+    write_index(data, entries)
+    split = Split(patients={"patient0": "training", "patient1": "test"})
+    write_split(data, freeze(data, split, entries))
+    assert export_nnunet(data, tmp_path / "nnunet", QUIET) == 4
+    return tmp_path
+
+
+def test_a_data_set_that_is_there_is_not_written_over(exported: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (exported / "data").glob("*.*")}
+    with pytest.raises(DatasetError, match="data holds a data set already"):
+        import_nnunet(exported / "nnunet", exported / "data", QUIET)
+    assert {SPLIT, "index.csv"} <= before.keys()
+    assert before == {path.name: path.read_bytes() for path in (exported / "data").glob("*.*")}
+    with pytest.raises(DatasetError, match="nnunet holds a data set already"):
+        export_nnunet(exported / "data", exported / "nnunet", QUIET)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("dataset.json", "{"),
+        ("dataset.json", "{}"),
+        ("dataset.json", '{"labels": 3}'),
+        (PATIENTS, "case,patient\na,b\n"),
+        (PATIENTS, "case_id,patient_id,properties\na,b,{\n"),
+        (SPLITS, "[]"),
+    ],
+)
+def test_a_damaged_table_is_named(exported: Path, file: str, content: str) -> None:
+    (exported / "nnunet" / file).write_text(content)
+    with pytest.raises(DatasetError, match=r"nnunet: a damaged dataset\.json, patients\.csv or"):
+        import_nnunet(exported / "nnunet", exported / "new", QUIET)
+    assert not (exported / "new").exists()
+
+
+def test_labels_of_other_things_are_named(exported: Path) -> None:
+    about = {"labels": {"background": 0, "liver": 7}}
+    (exported / "nnunet" / "dataset.json").write_text(json.dumps(about))
+    with pytest.raises(DatasetError, match="labels are 0 background, 1 gland, 2 nodule, got"):
+        import_nnunet(exported / "nnunet", exported / "new", QUIET)
+
+
+def test_an_image_without_its_labels_is_named_and_makes_no_index(exported: Path) -> None:
+    labels = sorted((exported / "nnunet" / "labelsTr").iterdir())
+    labels[-1].unlink()
+    with pytest.raises(DatasetError, match=rf"cannot read .*{labels[-1].name}: FileNotFoundError"):
+        import_nnunet(exported / "nnunet", exported / "new", QUIET)
+    with pytest.raises(DatasetError, match=r"index\.csv"):
+        read_index(exported / "new")
+
+
+def test_without_a_table_every_case_is_a_patient_of_its_own(exported: Path) -> None:
+    (exported / "nnunet" / PATIENTS).unlink()
+    assert import_nnunet(exported / "nnunet", exported / "new", QUIET) == 4
+    entries = read_index(exported / "new")
+    assert [entry.patient_id for entry in entries] == [entry.case_id for entry in entries]
+    assert {entry.properties["simulated"] for entry in entries} == {False}
+    assert np.unique([entry.properties["rows"] for entry in entries]).tolist() == [32]
