@@ -41,6 +41,7 @@ class Inbox:
         self._capacity = capacity
         self._bell = threading.Condition()
         self._rung = False
+        self.arrivals = 0  # what may be a scan; ever since the start
 
     def __len__(self) -> int:
         """How many wait, those in hand included."""
@@ -54,6 +55,7 @@ class Inbox:
                 self._settle(instance)
                 return
             self._waiting.append(instance)
+            self.arrivals += 1
             self._rung = True
             self._bell.notify()
 

@@ -21,6 +21,10 @@ from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.watchdog import Watchdog
 
 PRUNE_S = 600.0
+# Scans that arrive in a second while one is read: more is a flood, as when an archive is moved.
+FLOOD = 20.0
+MAKE_WAY = 6.0  # times what the last scan took
+LONGEST_WAY_S = 5.0
 HUNG_LOOK_S = 5.0
 
 
@@ -90,7 +94,10 @@ class Worker:
             job = self._around.ledger.claim()
             self._reading = job is not None
             if job is not None:
+                begun, before = time.monotonic(), self._around.inbox.arrivals
                 self._execution.run(job)
+                took_s = time.monotonic() - begun
+                self._stop.wait(make_way_s(self._around.inbox.arrivals - before, took_s))
                 return 0.0
         return 0.0 if walking else self._idle_s()
 
@@ -169,3 +176,13 @@ class Worker:
             if self._loading.complete:
                 self._around.health.become("ready", "waiting for scans")
             self._around.log.warning("works again")
+
+
+def make_way_s(arrived: int, took_s: float) -> float:
+    """Seconds to leave to reception after a scan was read in `took_s`, while so many arrived.
+
+    Each result is stored through the same index as what arrives, and slows it down: measured with
+    eight senders at full speed, to 83 % of what Orthanc receives alone. In a flood most of the time
+    is left to reception; what waits is read meanwhile, at a sixth of the speed, and afterwards.
+    """
+    return min(MAKE_WAY * took_s, LONGEST_WAY_S) if arrived > FLOOD * took_s else 0.0

@@ -20,6 +20,14 @@ def test_an_instance_that_arrives_twice_is_taken_once() -> None:
     assert inbox.take() == ["a", "b"]
 
 
+def test_arrivals_count_what_may_be_a_scan_and_never_less() -> None:
+    inbox = Inbox()
+    for name, sop_class in (("a", NM), ("b", None), ("c", SEG)):
+        inbox.offer(name, sop_class)
+    inbox.take()
+    assert inbox.arrivals == 2
+
+
 def test_what_is_taken_counts_until_it_is_put_away_and_is_taken_again_if_it_never_is() -> None:
     inbox = Inbox()
     for name in ("a", "b"):

@@ -28,7 +28,7 @@ from adjuvant.network import Network
 from adjuvant.reader import Reader
 from adjuvant.results.presentation import STANDARD
 from adjuvant.surroundings import Plan, Surroundings
-from adjuvant.worker import Worker
+from adjuvant.worker import LONGEST_WAY_S, MAKE_WAY, Worker, make_way_s
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.bad_inputs import BAD_INPUTS
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -117,6 +117,30 @@ def test_a_scan_becomes_three_results(bench: Bench) -> None:
     assert [result["kind"] for result in job.results] == ["SEG", "SC", "SR"]
     assert bench.orthanc.stores == 3
     assert bench.around.health.snapshot()["last_success"]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "took_s", "way_s"),
+    [
+        (0, 0.2, 0.0),
+        (4, 0.2, 0.0),
+        (5, 0.2, MAKE_WAY * 0.2),
+        (1000, 10.0, LONGEST_WAY_S),
+        (100, 10.0, 0.0),
+    ],
+)
+def test_in_a_flood_most_of_the_time_is_left_to_reception(
+    arrived: int, took_s: float, way_s: float
+) -> None:
+    assert make_way_s(arrived, took_s) == pytest.approx(way_s)
+
+
+def test_a_stop_does_not_wait_for_a_flood(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjuvant.worker.make_way_s", lambda arrived, took_s: 3600.0)
+    for name in ("a", "b"):
+        bench.send(name)
+    bench.work_until(bench.is_in("done"))
+    assert bench.around.ledger.counts()["queued"] == 1
 
 
 def test_while_paused_scans_are_queued_and_none_is_read(bench: Bench) -> None:
