@@ -170,6 +170,9 @@ def table(client: Client, shown: Shown) -> Table:
         text = f"{series['Modality']}, {series.get('SeriesDescription', 'no description')}"
         grid.add_row(f"result {result['kind'].upper()}", text)
     grid.add_row("gland area", _area(job["summary"].get("gland_area_cm2")))
+    marked = job["summary"].get("cold_nodules")
+    if marked is not None:
+        grid.add_row("cold nodules", f"{marked} marked, candidates for a second look")
     grid.add_row("model", f"{job['model']}, digest {job['model_digest'][:12]}")
     if any(model["simulated"] for model in client.status()["models"]):
         grid.add_row("", "trained on simulated scans, not for clinical use")

@@ -16,6 +16,9 @@ NODULES = """Marks cold nodules inside of the gland that another network has out
 thyroid scintigraphies (static views, Tc-99m pertechnetate, I-123, I-131). It is made to miss little
 and therefore marks much that is no nodule: a mark is a question to the reader, never a finding."""
 
+WORST_GLANDS = "![Worst cases: truth cyan, network yellow](worst.png)"
+WORST_NODULES = "`report.html` shows the worst, typical and best cases with their marks."
+
 # By what the training data is, see `adjuvant.model.Training`.
 SIMULATED_TRUTH = (
     "the visible edge by the written rule in `docs/truth.md`, known from the simulation"
@@ -36,7 +39,8 @@ def write_card(model: Model, figures: str, folder: Path) -> None:
 def card(model: Model, figures: str) -> str:
     """The whole card as markdown, with the measured `figures` in it."""
     training = model.training
-    purpose = NODULES if isinstance(model.preprocessing, CloseUp) else GLAND
+    nodules = isinstance(model.preprocessing, CloseUp)
+    purpose, worst = (NODULES, WORST_NODULES) if nodules else (GLAND, WORST_GLANDS)
     notice = f"**{NOTICE[0].upper()}{NOTICE[1:]}.**\n\n" if model.simulated else ""
     return f"""# Model card: {model.name} {model.version}
 
@@ -65,7 +69,7 @@ of the network's grid are dropped |
 ## Figures
 {figures}
 ## Where it did worst
-![Worst cases: truth cyan, network yellow](worst.png)
+{worst}
 
 ## Limits
 - Figures on simulated scans say how well the network learnt the simulator, not how well it reads

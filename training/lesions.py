@@ -24,7 +24,15 @@ from training.seen import Seen
 SAME = 0.1
 LARGE_MM = 10.0
 SENSITIVITY = 0.95
-THRESHOLDS = (0.02, 0.05, *(round(0.1 * step, 1) for step in range(1, 10)))
+THRESHOLDS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    *(round(0.1 * step, 1) for step in range(1, 10)),
+)
 SIZES_MM = ((0.0, 10.0), (10.0, 20.0), (20.0, np.inf))
 
 

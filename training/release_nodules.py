@@ -92,10 +92,9 @@ def release_nodules(
         comparison = against(request.in_service, tested, measured, recipe.margins)
         source = (
             f"{simulated_notice(simulated)}"
-            f"Glands by {gland_network.model.name} {gland_network.model.version}. The operating "
-            f"point was chosen on {len(readings)} other scans: the highest at which "
-            f"{SENSITIVITY:.0%} of their nodules are found. No scan is of a patient that either "
-            "network learnt from."
+            f"Glands by {gland_network.model.name} {gland_network.model.version}. "
+            f"{_chosen(len(readings), rate)} No scan is of a patient that either network learnt "
+            "from."
         )
         context = Context(
             model,
@@ -130,6 +129,18 @@ def against(
         scores.append(score(read_again(one, network), threshold))
     separation = seen.separation(seeds_of(one.patient_id for one in scores))
     return compare_nodules(measured.scores, scores, network.model, separation, margins)
+
+
+def _chosen(scans: int, rate: Rate | None) -> str:
+    """How the operating point came about, in one sentence."""
+    begun = f"The operating point was chosen on {scans} other scans"
+    if rate is not None and rate.part >= SENSITIVITY * rate.whole:
+        return f"{begun}: the highest at which {SENSITIVITY:.0%} of their nodules are found."
+    found = "none" if rate is None else f"{rate.part} of {rate.whole}"
+    return (
+        f"{begun}: the lowest that is tried, as none finds the {SENSITIVITY:.0%} of their nodules "
+        f"that are wanted (this one {found})."
+    )
 
 
 def _at(model: Model, threshold: float) -> Model:
