@@ -34,9 +34,9 @@ SCANS_OF_A_ROUND = 4
 SENDERS = 4
 BURSTS = 6
 SCANS_OF_A_BURST = 24
-FLOODS = 10
+FLOODS = 3
 FLOOD_SENDERS = 8
-SCANS_OF_A_FLOOD = 96
+SCANS_OF_A_FLOOD = 384  # some seconds long
 BACKLOG = 16  # the worker is busy from the flood's first scan to its last
 
 

@@ -31,7 +31,7 @@ MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Str
 NODULE_TYPE = Code("27925004", "SCT", "Nodule")
 CANDIDATE = Code("cold-candidate", "99ADJUVANT", "Cold, candidate for a second look")
 
-SECOND_LOOK = "Cold nodules are candidates for a second look: sensitive, not specific."
+SECOND_LOOK = "Cold nodules are candidates for a second look: some are none, others are missed."
 NONE_MARKED = "No cold nodule is marked: small and faint ones may be missed."
 
 

@@ -57,10 +57,10 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "keine Fläche in cm²: PixelSpacing ist nicht zwei positive Zahlen",
         "nl": "geen oppervlakte in cm²: PixelSpacing is niet twee positieve getallen",
     },
-    "cold nodules are candidates for a second look: sensitive, not specific": {
-        "fr": "nodules froids : candidats à une seconde lecture, sensible mais non spécifique",
-        "de": "kalte Knoten sind Kandidaten für einen zweiten Blick: sensitiv, nicht spezifisch",
-        "nl": "koude nodi zijn kandidaten voor een tweede blik: sensitief, niet specifiek",
+    "cold nodules are candidates for a second look: some are none, others are missed": {
+        "fr": "nodules froids : à relire, certains n’en sont pas, d’autres manquent",
+        "de": "kalte Knoten für einen zweiten Blick: manche sind keine, andere fehlen",
+        "nl": "koude nodi voor een tweede blik: sommige zijn er geen, andere ontbreken",
     },
     "no cold nodule is marked: small and faint ones may be missed": {
         "fr": "aucun nodule froid n’est marqué : un petit ou un faible peut échapper",
