@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.client import FINAL_STATES, Client, ClientError, store
+from deploy.ports import is_free
 from deploy.serve import ROOT, ServeError, Server, running_orthanc
 from training.phantom.case import Case, Property
 from training.phantom.dicom import write_dicom
@@ -245,13 +245,7 @@ def _folder(data: Path | None) -> Iterator[Path]:
 
 def _free_or_any(port: int) -> int:
     """`port` where nobody listens on it, otherwise 0: any free one."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return 0
-    return port
+    return port if is_free(port) else 0
 
 
 def _end(number: int, frame: object) -> None:

@@ -10,7 +10,6 @@ import argparse
 import json
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from deploy.ports import free_port, is_free
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "orthanc.json"
@@ -80,8 +81,8 @@ def write_configuration(
         "StorageDirectory": str(data / "orthanc"),
         "IndexDirectory": str(data / "orthanc"),
         "PythonScript": str(ROOT / "plugin" / "main.py"),
-        "HttpPort": http_port or _free_port(),
-        "DicomPort": dicom_port or _free_port(),
+        "HttpPort": http_port or free_port(),
+        "DicomPort": dicom_port or free_port(),
         "Adjuvant": {"DataDirectory": str(data / "adjuvant")},
     }
     configuration = _merge(_merge(json.loads(base.read_text()), own), overrides or {})
@@ -127,7 +128,7 @@ def start(configuration: Path) -> Server:
     settings = json.loads(configuration.read_text())
     http_port, dicom_port = settings["HttpPort"], settings["DicomPort"]
     for name, port in (("HTTP_PORT", http_port), ("DICOM_PORT", dicom_port)):
-        if not _is_free(port):
+        if not is_free(port):
             raise ServeError(f"port {port} is taken (another Orthanc?): choose another {name}")
     log = configuration.parent / "orthanc.log"
     with log.open("ab") as stream:
@@ -239,22 +240,6 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-        return True
 
 
 def _last_error(server: Server) -> str:

@@ -14,7 +14,6 @@ import hashlib
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -27,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.ports import free_port, is_free
 from deploy.serve import ServeError, running_orthanc, wait_until_ready
 
 CONFIGURATION = Path(__file__).parent / "viewer"
@@ -133,8 +133,8 @@ def running_viewer(orthanc_url: str, state: Path, port: int = 0) -> Iterator[Vie
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         raise ViewerFault("nginx is not installed (Debian package nginx-light)")
-    port = port or _free_port()
-    if not _is_free(port):
+    port = port or free_port()
+    if not is_free(port, LOOPBACK):
         raise ViewerFault(f"port {port} is taken: choose another one for the viewer")
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True)
@@ -189,22 +189,6 @@ def _answers(viewer: Viewer) -> bool:
             return True
     except (urllib.error.URLError, ConnectionError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -169,7 +169,7 @@ def release(
 
     console = Console()
     with plain_errors():
-        read_run(run)
+        read_run(run)  # before anything is said: it may be no run
         in_service = against or newest_beside(folder)
         typer.echo(f"compared with {in_service or 'no other version: this is the first'}")
         request = Request(run, folder, folder.name, in_service, frozen_digest(data))

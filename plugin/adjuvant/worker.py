@@ -183,6 +183,6 @@ def make_way_s(arrived: int, took_s: float) -> float:
 
     Each result is stored through the same index as what arrives, and slows it down: measured with
     eight senders at full speed, to 83 % of what Orthanc receives alone. In a flood most of the time
-    is left to reception; what waits is read meanwhile, at a sixth of the speed, and afterwards.
+    is left to reception; what waits is read meanwhile, at a seventh of the speed, and afterwards.
     """
     return min(MAKE_WAY * took_s, LONGEST_WAY_S) if arrived > FLOOD * took_s else 0.0

@@ -11,13 +11,8 @@ from typer.testing import CliRunner
 
 from deploy.client import Client, ClientError, store
 from deploy.demo import SEED, _free_or_any, choose_case, main
+from deploy.ports import free_port
 from training.phantom.dicom import write_dicom
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_demo_shows_an_everyday_scan_with_a_gland() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.serve import ROOT, _free_port
+from deploy.ports import free_port
+from deploy.serve import ROOT
 from training.dataset import read_index
 from training.datasets.split import read_split
 
@@ -31,8 +32,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "SCANS": str(SCANS),
         "DRAWN": str(DRAWN),
         "EPOCHS": "1",
-        "HTTP_PORT": str(_free_port()),
-        "DICOM_PORT": str(_free_port()),
+        "HTTP_PORT": str(free_port()),
+        "DICOM_PORT": str(free_port()),
         "PYTHONPATH": str(ROOT / "plugin"),
     }
     script = "set -euo pipefail\n" + "\n".join(BLOCK.findall(PAGE.read_text("utf-8")))
