@@ -41,7 +41,9 @@ class Inbox:
         self._capacity = capacity
         self._bell = threading.Condition()
         self._rung = False
-        self.arrivals = 0  # what may be a scan; ever since the start
+        # Ever since the start:
+        self.arrivals = 0  # of what may be a scan
+        self.calls = 0  # of those who do not want to wait
 
     def __len__(self) -> int:
         """How many wait, those in hand included."""
@@ -90,6 +92,7 @@ class Inbox:
     def wake(self) -> None:
         """End a `wait` at once."""
         with self._bell:
+            self.calls += 1
             self._rung = True
             self._bell.notify()
 

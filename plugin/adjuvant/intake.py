@@ -25,7 +25,8 @@ from adjuvant.rules.ruleset import RuleSet
 # Headers are read for so long before the next job is done.
 AT_A_TIME_S = 0.5
 
-MOST_JOBS = 10_000  # of one page of the change log
+AT_ONCE = 1000  # scans that are queued in one transaction; a page of the change log has as many
+MOST_JOBS = 10_000  # of so many scans
 
 
 @dataclass
@@ -70,7 +71,10 @@ class Intake:
         """Queue what the callback dropped, then one page of the change log if a walk is due."""
         rules = self.rulebook.active.rules
         until = time.monotonic() + AT_A_TIME_S
-        for instance in self.inbox.take():
+        waiting = self.inbox.take()
+        if not _headers_needed(readers, rules):
+            waiting = self._queue_unknown(waiting, readers, rules)
+        for instance in waiting:
             if time.monotonic() >= until:
                 self.inbox.wake()  # the rest is taken once more, after the next job
                 return
@@ -79,6 +83,22 @@ class Intake:
             self.inbox.put_away(instance)
         if time.monotonic() >= self.due:
             self._walk(readers, rules, until)
+
+    def _queue_unknown(
+        self, waiting: list[str], readers: Collection[Reader], rules: RuleSet
+    ) -> list[str]:
+        """Queue what has no job yet, many at a time: in a flood, a transaction for each would slow
+        reception down. Returns the rest."""
+        known = list[str]()
+        for start in range(0, len(waiting), AT_ONCE):
+            page = waiting[start : start + AT_ONCE]
+            with_job = {instance for instance, _ in self._known(page)}
+            new = [instance for instance in page if instance not in with_job]
+            self.ledger.add([task for one in new for task in self._tasks(one, readers, rules)])
+            for instance in new:
+                self.inbox.put_away(instance)
+            known += [instance for instance in page if instance in with_job]
+        return known
 
     def _walk(self, readers: Collection[Reader], rules: RuleSet, until: float) -> None:
         if not self._found:

@@ -21,10 +21,11 @@ from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.watchdog import Watchdog
 
 PRUNE_S = 600.0
-# Scans that arrive in a second while one is read: more is a flood, as when an archive is moved.
+# Scans that arrive in a second: more is a flood, as when an archive is moved. Then the next scan is
+# read when the flood has passed, or after so long.
 FLOOD = 20.0
-MAKE_WAY = 6.0  # times what the last scan took
-LONGEST_WAY_S = 5.0
+LONGEST_WAY_S = 10.0
+FLOOD_LOOK_S = 0.25
 HUNG_LOOK_S = 5.0
 
 
@@ -96,8 +97,7 @@ class Worker:
             if job is not None:
                 begun, before = time.monotonic(), self._around.inbox.arrivals
                 self._execution.run(job)
-                took_s = time.monotonic() - begun
-                self._stop.wait(make_way_s(self._around.inbox.arrivals - before, took_s))
+                self._make_way(before, begun)
                 return 0.0
         return 0.0 if walking else self._idle_s()
 
@@ -119,6 +119,21 @@ class Worker:
         if self._around.health.settle("intake"):
             self._around.log.warning("new scans are noticed again")
         return walking
+
+    def _make_way(self, before: int, since: float) -> None:
+        """Leave the machine to reception while scans come in a flood, for a while at most, and
+        until somebody asks for something.
+
+        `before` is how many had arrived at `since`, when the reading of the last scan began. Each
+        result is stored through the same index as what arrives, and slows it down: measured with
+        eight senders at full speed, to 83 % of what Orthanc receives alone.
+        """
+        inbox, calls = self._around.inbox, self._around.inbox.calls
+        until = time.monotonic() + LONGEST_WAY_S
+        while is_flood(inbox.arrivals - before, time.monotonic() - since):
+            before, since = inbox.arrivals, time.monotonic()
+            if since >= until or inbox.calls > calls or self._stop.wait(FLOOD_LOOK_S):
+                return
 
     @property
     def _ready(self) -> bool:
@@ -178,11 +193,6 @@ class Worker:
             self._around.log.warning("works again")
 
 
-def make_way_s(arrived: int, took_s: float) -> float:
-    """Seconds to leave to reception after a scan was read in `took_s`, while so many arrived.
-
-    Each result is stored through the same index as what arrives, and slows it down: measured with
-    eight senders at full speed, to 83 % of what Orthanc receives alone. In a flood most of the time
-    is left to reception; what waits is read meanwhile, at a seventh of the speed, and afterwards.
-    """
-    return min(MAKE_WAY * took_s, LONGEST_WAY_S) if arrived > FLOOD * took_s else 0.0
+def is_flood(arrived: int, in_s: float) -> bool:
+    """Whether so many scans in so many seconds leave no room for reading others."""
+    return arrived > FLOOD * in_s

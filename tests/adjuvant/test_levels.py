@@ -83,6 +83,25 @@ def department(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depa
     ledger.close()
 
 
+def test_a_flood_is_queued_in_a_few_transactions(
+    department: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = list[int]()
+    add = department.around.ledger.add
+    monkeypatch.setattr(
+        department.around.ledger, "add", lambda tasks: (pages.append(len(tasks)), add(tasks))
+    )
+    department.send("before")
+    department.collect()
+    names = [f"scan {number}" for number in range(2500)]
+    for name in [*names[:700], "before", *names[700:]]:
+        department.around.inbox.offer(name, None)
+    department.collect()
+    assert pages[:4] == [1, 999, 1000, 501]
+    assert [department.claim().task.instance for _ in range(2501)] == ["before", *names]
+    assert len(department.around.inbox) == 0
+
+
 def test_where_all_scans_are_alike_no_header_is_read(department: Department) -> None:
     department.obey(rule(THYROID, Priority=7))
     department.send("a")

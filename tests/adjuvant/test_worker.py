@@ -28,7 +28,7 @@ from adjuvant.network import Network
 from adjuvant.reader import Reader
 from adjuvant.results.presentation import STANDARD
 from adjuvant.surroundings import Plan, Surroundings
-from adjuvant.worker import LONGEST_WAY_S, MAKE_WAY, Worker, make_way_s
+from adjuvant.worker import Worker, is_flood
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.bad_inputs import BAD_INPUTS
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -120,27 +120,50 @@ def test_a_scan_becomes_three_results(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrived", "took_s", "way_s"),
-    [
-        (0, 0.2, 0.0),
-        (4, 0.2, 0.0),
-        (5, 0.2, MAKE_WAY * 0.2),
-        (1000, 10.0, LONGEST_WAY_S),
-        (100, 10.0, 0.0),
-    ],
+    ("arrived", "in_s", "flood"),
+    [(0, 0.2, False), (4, 0.2, False), (5, 0.2, True), (1000, 10.0, True), (100, 10.0, False)],
 )
-def test_in_a_flood_most_of_the_time_is_left_to_reception(
-    arrived: int, took_s: float, way_s: float
+def test_a_flood_is_more_than_twenty_scans_in_a_second(
+    arrived: int, in_s: float, flood: bool
 ) -> None:
-    assert make_way_s(arrived, took_s) == pytest.approx(way_s)
+    assert is_flood(arrived, in_s) is flood
 
 
-def test_a_stop_does_not_wait_for_a_flood(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adjuvant.worker.make_way_s", lambda arrived, took_s: 3600.0)
+@pytest.fixture
+def endless_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjuvant.worker.is_flood", lambda arrived, in_s: True)
+    monkeypatch.setattr("adjuvant.worker.LONGEST_WAY_S", 3600.0)
+
+
+@pytest.mark.usefixtures("endless_flood")
+def test_in_a_flood_the_time_is_left_to_reception(bench: Bench) -> None:
     for name in ("a", "b"):
         bench.send(name)
-    bench.work_until(bench.is_in("done"))
+    bench.work_until(bench.is_in("done"))  # and a stop does not wait for the flood to pass
     assert bench.around.ledger.counts()["queued"] == 1
+
+
+@pytest.mark.usefixtures("endless_flood")
+def test_who_asks_for_something_does_not_wait_for_a_flood_to_pass(bench: Bench) -> None:
+    for name in ("a", "b"):
+        bench.send(name)
+
+    def both_done() -> bool:
+        bench.around.inbox.wake()
+        return bench.around.ledger.counts()["done"] == 2
+
+    bench.work_until(both_done)
+
+
+def test_after_a_flood_the_rest_is_read_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([True, True, True])
+    monkeypatch.setattr("adjuvant.worker.is_flood", lambda arrived, in_s: next(looks, False))
+    monkeypatch.setattr("adjuvant.worker.LONGEST_WAY_S", 3600.0)
+    for name in ("a", "b"):
+        bench.send(name)
+    bench.work_until(lambda: bench.around.ledger.counts()["done"] == 2)
 
 
 def test_while_paused_scans_are_queued_and_none_is_read(bench: Bench) -> None:
