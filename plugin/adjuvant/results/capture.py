@@ -15,7 +15,6 @@ from adjuvant.results.anatomy import BODY_PARTS
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.picture import draw_picture
 from adjuvant.results.presentation import STANDARD, Presentation
-from adjuvant.results.seg import stand_in
 from adjuvant.scan import Scan
 
 
@@ -35,8 +34,8 @@ def build_capture(
     """
     require_uids(scan.header)
     names = (scan.header.SOPInstanceUID, findings.interpretation, made_by.digest)
-    result = SCImage.from_ref_dataset(
-        ref_dataset=stand_in(scan),
+    result = SCImage(
+        study_instance_uid=scan.header.StudyInstanceUID,
         pixel_array=render(scan, findings, made_by, presentation),
         photometric_interpretation="RGB",
         bits_allocated=8,

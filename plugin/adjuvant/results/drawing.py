@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -86,15 +87,24 @@ def write(
     draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, style: Style, anchor: str = "la"
 ) -> None:
     """Write one line; `anchor` is Pillow's (`la` left and top, `ra` right, `ls` baseline, ...)."""
-    draw.text(
-        at,
-        text,
-        fill=style.colour,
-        font=font(style.size, style.bold),
-        anchor=anchor,
-        stroke_width=style.halo,
-        stroke_fill=style.halo_colour if style.halo else None,
-    )
+    layers = [(style.halo, style.halo_colour)] if style.halo else []
+    for stroke, colour in [*layers, (0, style.colour)]:
+        mask, (left, top) = _letters(text, style.size, style.bold, stroke, anchor)
+        draw.bitmap((round(at[0]) + left, round(at[1]) + top), mask, fill=colour)
+
+
+@lru_cache(maxsize=1024)  # all but the figures are the same on the next picture
+def _letters(
+    text: str, size: int, bold: bool, stroke: int, anchor: str
+) -> tuple[Image.Image, tuple[int, int]]:
+    """How much ink each pixel of a line has, and where its corner lies from the anchor."""
+    type_ = font(size, bold)
+    left, top, right, bottom = type_.getbbox(text, stroke_width=stroke, anchor=anchor)
+    corner = math.floor(left), math.floor(top)
+    mask = Image.new("L", (math.ceil(right) - corner[0], math.ceil(bottom) - corner[1]))
+    place = (-corner[0], -corner[1])
+    ImageDraw.Draw(mask).text(place, text, 255, type_, anchor, stroke_width=stroke)
+    return mask, corner
 
 
 def draw_curves(image: Image.Image, curves: list[Curve], colour: RGB, width: float) -> None:
@@ -125,4 +135,6 @@ def tinted(
     the eye sees the uptake and not the pixels, in colours that stand for counts.
     """
     levels = Image.fromarray(np.clip(counts * (255.0 / top), 0, 255).astype(np.uint8))
-    return Image.fromarray(table[np.asarray(levels.resize(size, Image.Resampling.BICUBIC))])
+    scaled = levels.resize(size, Image.Resampling.BICUBIC)
+    scaled.putpalette(table.tobytes())
+    return scaled.convert("RGB")

@@ -54,12 +54,13 @@ def _text(tag: BaseTag, vr: str, value: str) -> RawDataElement:
 
 
 def coded(code: Code) -> Dataset:
-    """One item of a code sequence."""
-    return dataset(
-        CodeValue=code.value,
-        CodingSchemeDesignator=code.scheme_designator,
-        CodeMeaning=code.meaning,
-    )
+    """One item of a code sequence; not to be changed: wherever a code stands, it is this item."""
+    return _coded(code.value, code.scheme_designator, code.meaning)
+
+
+@lru_cache(maxsize=1024)  # every second dataset of a report is one of a hundred codes
+def _coded(value: str, scheme: str, meaning: str) -> Dataset:
+    return dataset(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
 def _item(value_type: str, name: Code, relationship: Relationship | None, **values: Any) -> Dataset:

@@ -183,8 +183,9 @@ def _write_frames(result: Dataset, scan: Scan, segments: tuple[Segment, ...]) ->
         for place in range(len(scan.frames))
         if segment.type.value not in NODULES or segment.masks[place].any()
     ]
+    derivations = [_derivation(scan.header, frame.number) for frame in scan.frames]
     result.PerFrameFunctionalGroupsSequence = [
-        _functional_groups(scan.header, scan.frames[place], (number + 1, place + 1))
+        _functional_groups(scan.frames[place], derivations[place], (number + 1, place + 1))
         for number, place in written
     ]
     result.NumberOfFrames = len(written)
@@ -224,7 +225,7 @@ def _dimensions(organization: str) -> Iterator[Dataset]:
         yield item
 
 
-def _functional_groups(source: Dataset, frame: Frame, index: tuple[int, int]) -> Dataset:
+def _functional_groups(frame: Frame, derivation: Dataset, index: tuple[int, int]) -> Dataset:
     """One item of PerFrameFunctionalGroupsSequence; `index` is (segment number, place of frame)."""
     content = Dataset()
     content.DimensionIndexValues = list(index)
@@ -233,7 +234,7 @@ def _functional_groups(source: Dataset, frame: Frame, index: tuple[int, int]) ->
     segment.ReferencedSegmentNumber = index[0]
     groups = Dataset()
     groups.FrameContentSequence = [content]
-    groups.DerivationImageSequence = [_derivation(source, frame.number)]
+    groups.DerivationImageSequence = [derivation]
     groups.SegmentIdentificationSequence = [segment]
     return groups
 
