@@ -2,19 +2,24 @@
 
 Whatever is wrong with us, Orthanc starts, stores and answers: every import of ours is guarded,
 callbacks never raise and never call Orthanc's REST API (tried: a deadlock), and everything slow
-happens in one daemon thread that starts when Orthanc has started. Until then next to nothing is
-imported, so that Orthanc answers as soon as it would without us.
+happens in one daemon thread that begins when Orthanc has started. Until then next to nothing is
+imported, so that Orthanc answers as soon as it would without us. That Orthanc has started, and
+that it ends, is seen by its HTTP server (`adjuvant/listening.py` says why).
 """
 
 import os
 import sys
 import threading
+import time
 
 import orthanc
 
 BASE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+NAME = "adjuvant"  # of the thread; those of others of ours begin with it
 # Orthanc has to end within 10 s of SIGTERM, also while a job runs: the thread is a daemon.
 JOIN_S = 6.0
+STARTED_LOOK_S = 0.02
+ENDED_LOOK_S = 0.25
 
 
 class Plugin:
@@ -32,10 +37,13 @@ class Plugin:
         """Hand the callbacks to Orthanc."""
         orthanc.RegisterRestCallback("/adjuvant", self.on_rest)
         orthanc.RegisterRestCallback("/adjuvant/(.*)", self.on_rest)
-        orthanc.RegisterOnChangeCallback(self.on_change)
         orthanc.RegisterOnStoredInstanceCallback(self.on_stored_instance)
         self.extend_explorer()
         self.keep_first_start()
+        self.thread = threading.Thread(target=self.run, name=NAME, daemon=True)
+        self.thread.start()
+        # No daemon: the interpreter, and with it Orthanc, waits for it to end.
+        threading.Thread(target=self.end_with_orthanc, name=f"{NAME}-end").start()
 
     def open(self):
         """The desk, with which our own code is imported; None where it cannot be."""
@@ -87,21 +95,66 @@ class Plugin:
         except Exception as fault:
             _error(f"an arrival was not noticed at once: {type(fault).__name__}")
 
-    def on_change(self, change, level, resource):
-        """Start with Orthanc, stop with Orthanc."""
-        if change == orthanc.ChangeType.ORTHANC_STARTED:
-            self.thread = threading.Thread(target=self.run, name="adjuvant", daemon=True)
-            self.thread.start()
-        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
-            self.stop.set()
-            if self.desk is not None:
-                self.desk.inbox.wake()
-            if self.thread is not None:
-                self.thread.join(JOIN_S)
+    def end_with_orthanc(self):
+        """Wait for Orthanc's end, its HTTP server first, the interpreter at the latest; then stop
+        the thread. Whatever fails here, nothing is lost: what runs is queued again at the start."""
+        interpreter = threading.main_thread()
+        try:
+            self.wait_for_end(interpreter)
+        except Exception as fault:
+            _error(f"Orthanc's end is noticed late: {type(fault).__name__}: {fault}")
+            interpreter.join()
+        self.stop.set()
+        if self.desk is not None:
+            self.desk.inbox.wake()
+        interpreter.join()
+        end = time.monotonic() + JOIN_S
+        others = [one for one in threading.enumerate() if one.name.startswith(f"{NAME}-")]
+        for one in [self.thread, *others]:
+            if one is not threading.current_thread():
+                one.join(max(0.0, end - time.monotonic()))
+                if one.is_alive():
+                    # Cut short in TensorFlow it would crash; Orthanc's index is closed by now.
+                    _error(f"the thread {one.name} does not end: Orthanc's process ends without it")
+                    os._exit(0)
+
+    def wait_for_end(self, interpreter):
+        from adjuvant.listening import is_listening
+
+        port = self.http_port()
+        started = False
+        while interpreter.is_alive():
+            listening = port is not None and is_listening(port)
+            if started and listening is False:
+                return
+            started = started or listening is True
+            interpreter.join(ENDED_LOOK_S)
+
+    def wait_for_start(self):
+        """Return when Orthanc's HTTP server takes connections, or where that cannot be seen."""
+        from adjuvant.listening import is_listening
+
+        port = self.http_port()
+        while port is not None and is_listening(port) is False:
+            if self.stop.wait(STARTED_LOOK_S):
+                return
+
+    def http_port(self):
+        """None where Orthanc has no HTTP server, or the configuration is not what we know."""
+        import json
+
+        configuration = json.loads(orthanc.GetConfiguration())
+        port = configuration.get("HttpPort", 8042)
+        known = configuration.get("HttpServerEnabled", True) and isinstance(port, int)
+        return port if known else None
 
     def run(self):
-        """The thread: imports everything, and works until told to stop."""
-        if self.open() is None:
+        """The thread: waits for Orthanc, imports everything, and works until told to stop."""
+        try:
+            self.wait_for_start()
+        except Exception as fault:  # then the archive is asked until it answers
+            _error(f"Orthanc's start is not seen: {type(fault).__name__}: {fault}")
+        if self.stop.is_set() or self.open() is None:
             return
         try:
             import json

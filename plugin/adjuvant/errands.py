@@ -39,7 +39,9 @@ class Errands:
             raise Fault("too much is asked at once: try again") from None
         with self._lock:
             if self._thread is None and not self._stop.is_set():
-                self._thread = threading.Thread(target=self._run, name="errands", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="adjuvant-errands", daemon=True
+                )
                 self._thread.start()
 
     def close(self) -> None:

@@ -110,6 +110,8 @@ class Worker:
             self._intake.collect(readers)
             walking = self._reconciliation.step(readers)
         except ArchiveFault as fault:
+            if self._stop.is_set():  # Orthanc ends, and does not answer any more
+                return False
             delay_s = min(self._plan.retry_s * 2.0**self._collect_failures, LONGEST_RETRY_S)
             self._collect_failures += 1
             self._collect_due = time.monotonic() + delay_s

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 from pydicom import Dataset
 
 from deploy.serve import STOP_S
@@ -38,6 +41,8 @@ def test_neither_a_stop_nor_a_power_cut_during_work_loses_or_doubles_anything(
         hospital.send_by_dicom(before_the_stop, tmp_path / "sent")
         assert hospital.status()["queue"]["done"] < len(before_the_stop)
         stop_in_time(hospital)
+        told = hospital.log()
+        assert not any(word in told for word in ("job-put-off", "alarm", "does not end"))
     with start(tmp_path / "data") as hospital:
         require_one_result_each(hospital, before_the_stop)
         hospital.send_by_dicom(before_the_cut, tmp_path / "sent")
@@ -51,6 +56,27 @@ def test_a_stop_while_the_model_is_loading_ends_in_time(start: Start, tmp_path: 
         time.sleep(1.5)
         assert hospital.status()["state"] == "starting"
         stop_in_time(hospital)
+
+
+def test_a_stop_while_somebody_waits_for_an_answer_ends_in_time(
+    start: Start, tmp_path: Path
+) -> None:
+    with start(tmp_path / "data") as hospital:
+        for _ in range(60):
+            last = hospital.send_by_rest(to_bytes(scan()))
+        path = f"/adjuvant/instances/{last}/analyze"
+        waiting = threading.Thread(target=ask_and_wait, args=(hospital.server.url + path,))
+        waiting.start()
+        time.sleep(0.5)
+        assert waiting.is_alive()
+        stop_in_time(hospital)
+        waiting.join()
+
+
+def ask_and_wait(url: str) -> None:
+    """A synchronous request, of which Orthanc's end may leave nothing."""
+    with suppress(requests.ConnectionError):
+        requests.post(url, json={"Synchronous": True}, timeout=60)
 
 
 def test_what_came_while_the_plugin_was_off_is_found_later(start: Start, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from deploy.serve import ROOT
 from tests.builder import to_bytes
 from tests.integration.conftest import VERSION, Start
 from tests.integration.hospital import Hospital, scan
+from tests.integration.test_restart import stop_in_time
 
 
 def environment_without_tensorflow(packages: Path, folder: Path) -> Path:
@@ -61,6 +63,24 @@ def test_a_broken_tensorflow_is_an_alarm(start: Start, packages: Path, tmp_path:
         assert status["state"] == "degraded"
         assert "TensorFlow is broken" in status["alarms"][0]["what"]
         require_storing(hospital)
+
+
+def test_a_tensorflow_that_never_loads_keeps_no_orthanc_from_ending(
+    start: Start, packages: Path, tmp_path: Path
+) -> None:
+    site = environment_without_tensorflow(packages, tmp_path / "venv")
+    (site / "keras").symlink_to(packages / "keras")
+    (site / "tensorflow").mkdir()
+    begun = tmp_path / "begun"
+    text = f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(600)\n"
+    (site / "tensorflow" / "__init__.py").write_text(text)
+    settings = {"VirtualEnvironment": str(tmp_path / "venv")}
+    with start(tmp_path / "data", adjuvant=settings, wait_ready=False) as hospital:
+        require_storing(hospital)
+        while not begun.exists():
+            time.sleep(0.05)
+        stop_in_time(hospital)
+        assert hospital.log().count("the thread adjuvant-hand does not end") == 1
 
 
 def test_an_altered_model_is_an_alarm_and_scans_wait_until_it_is_whole(
