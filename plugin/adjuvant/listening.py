@@ -1,9 +1,9 @@
 """Whether a server on this machine takes connections, asked of the kernel and not of the server.
 
 Orthanc tells a plugin of its start and its end by the same callback as of every change to its
-index. That callback costs 3 % of what Orthanc receives at full speed (docs/benchmarks.md), so that
-we look at the port of its HTTP server instead. Standard library only: this is imported while
-Orthanc starts.
+index. A callback that did nothing cost 3 % of what Orthanc received at full speed (eight senders,
+two cores, 119.6 scans a second instead of 123.6), so that we look at the port of its HTTP server
+instead. Standard library only: this is imported while Orthanc starts.
 """
 
 from __future__ import annotations
