@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from pydicom import Dataset
 
+from adjuvant.acquisition import several_windows
 from adjuvant.findings import Findings, FrameMeasures
 from adjuvant.header import items, numbers, text
 from adjuvant.scan import Scan
@@ -86,6 +87,8 @@ def _percent(
 ) -> float:
     if scan.pinhole:
         raise _Missing("the collimator magnifies (pinhole or focused)")
+    if several_windows(scan.header):
+        raise _Missing("the scan has several energy windows")
     if duration_s is None:
         raise _Missing("the header has no ActualFrameDuration")
     background = measured.background_counts_per_pixel

@@ -124,6 +124,16 @@ def test_a_pinhole_a_missing_duration_and_a_missing_background_are_named() -> No
     assert "no background" in with_uptake(crowded, scan(header()), CAMERA).remarks[0]
 
 
+def test_a_sensitivity_holds_for_one_energy_window() -> None:
+    dataset = header()
+    dataset.EnergyWindowVector = [1, 2]
+    found = with_uptake(findings(), scan(dataset), CAMERA)
+    assert found.measures[0].uptake_percent is None
+    assert found.remarks == (
+        "Frame 1: uptake is not measured: the scan has several energy windows.",
+    )
+
+
 def test_only_anterior_views_with_a_gland_are_measured() -> None:
     oblique = scan(header(), view="left anterior oblique")
     assert with_uptake(findings(), oblique, CAMERA) == findings()

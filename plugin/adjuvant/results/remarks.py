@@ -112,6 +112,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "Uptake nicht gemessen: der Kollimator vergrößert (Pinhole oder fokussierend)",
         "nl": "opname niet gemeten: de collimator vergroot (pinhole of gefocusseerd)",
     },
+    "uptake is not measured: the scan has several energy windows": {
+        "fr": "fixation non mesurée : plusieurs fenêtres d’énergie",
+        "de": "Uptake nicht gemessen: mehrere Energiefenster",
+        "nl": "opname niet gemeten: meerdere energievensters",
+    },
     "uptake is not measured: there is no background around the gland": {
         "fr": "fixation non mesurée : pas de fond autour de la glande",
         "de": "Uptake nicht gemessen: kein Untergrund um die Schilddrüse",
@@ -153,7 +158,8 @@ def translate(remark: str, language: Language) -> str:
         return remark
     if found["number"] is None:
         return f"{translation[0].upper()}{translation[1:]}."
-    return f"{TEXTS[language].frame.format(number=found['number'])}: {translation}."
+    colon = " :" if language == "fr" else ":"
+    return f"{TEXTS[language].frame.format(number=found['number'])}{colon} {translation}."
 
 
 def _translation(said: str, language: Language) -> str | None:

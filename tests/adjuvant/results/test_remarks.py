@@ -96,6 +96,9 @@ def every_remark_on_uptake() -> Iterator[str]:
     yield from said(scan, replace(measured, background_counts_per_pixel=None))
     yield from said(replace(scan, pinhole=True))
     yield from said(replace(scan, header=Dataset()))
+    whole.EnergyWindowVector = [1, 2]
+    yield from said(scan)
+    del whole.EnergyWindowVector
     given.RadionuclideTotalDose = 8e7
     yield from said(scan)
     given.RadionuclideTotalDose = 80
@@ -146,3 +149,5 @@ def test_numbers_and_views_in_a_remark_are_written_as_the_language_does():
     assert "(12.345, unter 50.000)" in translate(few, "de")
     view = "Frame 2: lobes are not told apart: a posterior view is not split."
     assert "Face postérieure" in translate(view, "fr")
+    assert translate(view, "fr").startswith("Image 2 : ")
+    assert translate(view, "nl").startswith("Beeld 2: ")
