@@ -94,7 +94,7 @@ def draw_panel(canvas: Image.Image, panel: Panel, reading: Reading, look: Look, 
     scan, frame = reading.scan, reading.scan.frames[place]
     draw = ImageDraw.Draw(canvas)
     title = view_title(frame, look.texts, numbered=len(scan.frames) > 1)
-    style = fitted(title, Style(panel.unit, INK, bold=True), panel.side)
+    style = fitted(title, Style(panel.unit, INK, bold=True), panel.side + panel.gutter)
     write(draw, (panel.left, panel.top), title, style)
     top = window_top(frame, reading.findings, place)
     image = tinted(frame.counts, top, panel.image, look.table)

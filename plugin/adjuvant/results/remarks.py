@@ -179,6 +179,6 @@ def _pattern(sentence: str) -> re.Pattern[str]:
 
 def _word(word: str, texts: Texts) -> str:
     """A number or the name of a view, as the language writes it."""
-    if re.fullmatch(r"[\d,]+", word):
-        return number(float(word.replace(",", "")), 0, texts)
+    if found := re.fullmatch(r"[\d,]+(?:\.(\d+))?", word):
+        return number(float(word.replace(",", "")), len(found[1] or ""), texts)
     return texts.views.get(word, word)
