@@ -90,6 +90,13 @@ def lacking(keyword: str) -> Dataset:
     return dataset
 
 
+def of_two_isotopes() -> Dataset:
+    dataset = header()
+    (given,) = dataset.RadiopharmaceuticalInformationSequence
+    dataset.RadiopharmaceuticalInformationSequence = [given, given]
+    return dataset
+
+
 def in_becquerel() -> Dataset:
     dataset = header()
     dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = 8e7
@@ -104,6 +111,7 @@ def in_becquerel() -> Dataset:
         (lambda: lacking("RadiopharmaceuticalStartTime"), "RadiopharmaceuticalStartTime"),
         (lambda: lacking("RadionuclideCodeSequence"), "RadionuclideCodeSequence"),
         (lambda: lacking("AcquisitionTime"), "AcquisitionTime"),
+        (of_two_isotopes, "several radiopharmaceuticals"),
         (in_becquerel, "8e+07 cannot be an activity in MBq"),
     ],
 )

@@ -117,6 +117,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "Uptake nicht gemessen: mehrere Energiefenster",
         "nl": "opname niet gemeten: meerdere energievensters",
     },
+    "uptake is not measured: the header names several radiopharmaceuticals": {
+        "fr": "fixation non mesurée : plusieurs produits radiopharmaceutiques dans l’en-tête",
+        "de": "Uptake nicht gemessen: der Header nennt mehrere Radiopharmaka",
+        "nl": "opname niet gemeten: de header noemt meerdere radiofarmaca",
+    },
     "uptake is not measured: there is no background around the gland": {
         "fr": "fixation non mesurée : pas de fond autour de la glande",
         "de": "Uptake nicht gemessen: kein Untergrund um die Schilddrüse",

@@ -96,6 +96,9 @@ def every_remark_on_uptake() -> Iterator[str]:
     yield from said(scan, replace(measured, background_counts_per_pixel=None))
     yield from said(replace(scan, pinhole=True))
     yield from said(replace(scan, header=Dataset()))
+    whole.RadiopharmaceuticalInformationSequence = [given, given]
+    yield from said(scan)
+    whole.RadiopharmaceuticalInformationSequence = [given]
     whole.EnergyWindowVector = [1, 2]
     yield from said(scan)
     del whole.EnergyWindowVector
