@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev install doctor demo run viewer test test-kills
-.PHONY: test-orthanc test-docker lint types docs benchmarks lock audit fuzz clean
+.PHONY: validate test-orthanc test-docker lint types docs benchmarks lock audit fuzz clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
@@ -54,6 +54,18 @@ test: setup-dev ## the whole suite, with a real Orthanc (ARGS="tests/adjuvant -x
 
 test-kills: setup-dev ## kill a real Orthanc thirty times while it works (some minutes)
 	@ADJUVANT_KILLS=30 $(PYTHON) -m pytest -s tests/integration/test_kills.py $(ARGS)
+
+VALIDATOR = .venv/validator
+DICOM_VALIDATOR = dicom-validator==0.9.0
+DICOM_EDITION = 2026b
+
+validate: setup-dev ## results by dicom-validator, over the DICOM standard of dicom.nema.org (needs the network)
+	@test -x $(VALIDATOR)/bin/validate_iods || { $(PYTHON) -m venv $(VALIDATOR) && \
+		$(VALIDATOR)/bin/pip install --quiet $(DICOM_VALIDATOR); }
+	@$(VALIDATOR)/bin/python -c "import sys; \
+		from dicom_validator.spec_reader.edition_reader import EditionReader; \
+		sys.exit(EditionReader('$(VALIDATOR)/standard').get_edition_path('$(DICOM_EDITION)') is None)"
+	@$(PYTHON) -m pytest $(ARGS) tests/adjuvant/results/test_dicom_validator.py
 
 test-orthanc: ## on Orthanc of bookworm, trixie, forky or all (VERSION=trixie), in Debian roots
 	@python3 -m deploy.generations $(VERSION) $(ARGS)

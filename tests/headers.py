@@ -170,6 +170,18 @@ def _big_endian() -> Dataset:
     return ds
 
 
+def _detectors_and_energy_windows() -> Dataset:
+    """Two heads, each with the photopeak and its scatter."""
+    ds = nm_dataset(thyroid_counts(frames=4), views=("anterior", "posterior"))
+    ds.DetectorVector, ds.EnergyWindowVector = [1, 2, 1, 2], [1, 1, 2, 2]
+    scatter, limits = Dataset(), Dataset()
+    limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = "92", "125"
+    scatter.EnergyWindowRangeSequence = [limits]
+    ds.EnergyWindowInformationSequence.append(scatter)
+    ds.NumberOfEnergyWindows = 2
+    return ds
+
+
 STYLES: dict[str, Callable[[], Dataset]] = {
     "plain": lambda: nm_dataset(thyroid_counts()),
     "siemens e.soft": _siemens_esoft,
@@ -181,6 +193,7 @@ STYLES: dict[str, Callable[[], Dataset]] = {
         thyroid_counts(frames=3),
         views=("anterior", "right anterior oblique", "left anterior oblique"),
     ),
+    "detectors and energy windows": _detectors_and_energy_windows,
     "second head off": _second_head_off,
     "private view code": _private_view_code,
     "pinhole": _pinhole,
@@ -220,6 +233,11 @@ STYLES: dict[str, Callable[[], Dataset]] = {
         SpecificCharacterSet=["", "ISO 2022 IR 87"],
         PatientName="Yamada^Tarou=山田^太郎=やまだ^たろう",
         StudyDescription="甲状腺 thyroid",
+    ),
+    "korean": lambda: nm_dataset(
+        thyroid_counts(),
+        SpecificCharacterSet=["", "ISO 2022 IR 149"],
+        PatientName="Hong^Gildong=洪^吉洞=홍^길동",
     ),
     "greek by iso 2022": lambda: nm_dataset(
         thyroid_counts(),

@@ -138,6 +138,36 @@ def _view_in_words(words: str) -> str | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
+def several_windows(header: Dataset) -> bool:
+    """Whether frames differ in their energy window: the photopeak and its scatter, two isotopes."""
+    return len(set(numbers(header, "EnergyWindowVector"))) > 1
+
+
+def frame_windows_kev(header: Dataset, frames: int) -> tuple[tuple[float, float] | None, ...]:
+    """(lower, upper) limit of each frame's energy window where there are several.
+
+    None where there is one for all, or where the header does not tell one range (PS3.3 C.8.4.8).
+    """
+    windows = items(header, "EnergyWindowInformationSequence")
+    vector = numbers(header, "EnergyWindowVector")
+    if len(vector) != frames or not several_windows(header):
+        return (None,) * frames
+    return tuple(
+        _limits_kev(windows[int(one) - 1]) if 1 <= one <= len(windows) else None for one in vector
+    )
+
+
+def _limits_kev(window: Dataset) -> tuple[float, float] | None:
+    ranges = items(window, "EnergyWindowRangeSequence")
+    if len(ranges) != 1:
+        return None
+    limits = [
+        *numbers(ranges[0], "EnergyWindowLowerLimit"),
+        *numbers(ranges[0], "EnergyWindowUpperLimit"),
+    ]
+    return (limits[0], limits[1]) if len(limits) == 2 and limits[0] < limits[1] else None
+
+
 def duration_s(header: Dataset) -> float | None:
     """ActualFrameDuration, which is in ms, in seconds; None where absent or not positive."""
     milliseconds = whole_number(header, "ActualFrameDuration")

@@ -19,7 +19,14 @@ from __future__ import annotations
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 
-from adjuvant.acquisition import duration_s, frame_views, magnifies, require_static, spacing_mm
+from adjuvant.acquisition import (
+    duration_s,
+    frame_views,
+    frame_windows_kev,
+    magnifies,
+    require_static,
+    spacing_mm,
+)
 from adjuvant.dicom_file import PIXEL_DATA, parse
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, quiet
@@ -83,9 +90,12 @@ def _require_character_set(source: Dataset) -> None:
 
 def _frames(header: Dataset, counts: Image) -> tuple[Frame, ...]:
     views, duration = frame_views(header, len(counts)), duration_s(header)
+    windows = frame_windows_kev(header, len(counts))
     frames = tuple(
-        Frame(number, image, view, duration)
-        for number, (image, view) in enumerate(zip(counts, views, strict=True), start=1)
+        Frame(number, image, view, duration, window)
+        for number, (image, view, window) in enumerate(
+            zip(counts, views, windows, strict=True), start=1
+        )
         if image.min() < image.max()
     )
     if not frames:

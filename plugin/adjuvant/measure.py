@@ -25,6 +25,8 @@ RING_END = 0.5
 HIMANKA = 0.33
 # A ring of fewer pixels, as around a gland that fills the image, is no measurement.
 MINIMUM_RING_PIXELS = 50
+# A ratio to fewer counts, as where the camera took the background away, is off by a fifth or more.
+MINIMUM_RING_COUNTS = 25
 
 
 def pixel_area_cm2(scan: Scan) -> float | None:
@@ -41,7 +43,11 @@ def measure_frame(frame: Frame, gland: Mask, area_of_pixel_cm2: float | None) ->
     """
     pixels = int(np.count_nonzero(gland))
     gland_counts = float(frame.counts[gland].sum(dtype=np.float64))
-    background = background_counts_per_pixel(frame.counts, gland) if pixels else None
+    ring = frame.counts[background_ring(gland)]
+    background = _mean(ring)
+    ratio = None
+    if background and ring.sum(dtype=np.float64) >= MINIMUM_RING_COUNTS:
+        ratio = gland_counts / pixels / background
     area = None if area_of_pixel_cm2 is None else pixels * area_of_pixel_cm2
     return FrameMeasures(
         frame_number=frame.number,
@@ -51,17 +57,18 @@ def measure_frame(frame: Frame, gland: Mask, area_of_pixel_cm2: float | None) ->
         gland_area_cm2=area,
         gland_counts=gland_counts,
         background_counts_per_pixel=background,
-        gland_to_background=gland_counts / pixels / background if background else None,
+        gland_to_background=ratio,
         gland_volume_ml=HIMANKA * area**1.5 if area and frame.view == "anterior" else None,
     )
 
 
 def background_counts_per_pixel(counts: NDArray[np.float32], gland: Mask) -> float | None:
     """Mean of the ring that the module describes; None where too little of it is in the image."""
-    ring = background_ring(gland)
-    if np.count_nonzero(ring) < MINIMUM_RING_PIXELS:
-        return None
-    return float(counts[ring].mean(dtype=np.float64))
+    return _mean(counts[background_ring(gland)])
+
+
+def _mean(ring: NDArray[np.float32]) -> float | None:
+    return float(ring.mean(dtype=np.float64)) if ring.size >= MINIMUM_RING_PIXELS else None
 
 
 def background_ring(gland: Mask) -> Mask:

@@ -17,13 +17,15 @@ class Frame:
 
     `number` counts from 1 as ReferencedFrameNumber does; `counts` is float32 (rows, columns),
     >= 0, in counts per pixel; `view` is a plain word such as `"anterior"`, or None where the
-    header does not tell; `duration_s` likewise.
+    header does not tell; `duration_s` likewise. `window_kev` is its energy window, (lower, upper)
+    limit, only where the frames of a scan differ in it.
     """
 
     number: int
     counts: Image
     view: str | None
     duration_s: float | None
+    window_kev: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

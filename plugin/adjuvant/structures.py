@@ -87,7 +87,10 @@ def _on_frame(
     masks = [segment.masks[place] for segment in segments]
     counts = [_counts(frame, mask) for mask in masks]
     shares = lobe_shares(segments, counts)
-    background = gland.background_counts_per_pixel if gland else None
+    background = None
+    # Where the gland has no ratio, there are too few counts for the others' too.
+    if gland is not None and gland.gland_to_background is not None:
+        background = gland.background_counts_per_pixel
     found = []
     for number, (mask, total, share) in enumerate(zip(masks, counts, shares, strict=True), 1):
         pixels = int(np.count_nonzero(mask))

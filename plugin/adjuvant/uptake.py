@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from pydicom import Dataset
 
+from adjuvant.acquisition import several_windows
 from adjuvant.findings import Findings, FrameMeasures
 from adjuvant.header import items, numbers, text
 from adjuvant.scan import Scan
@@ -86,6 +87,8 @@ def _percent(
 ) -> float:
     if scan.pinhole:
         raise _Missing("the collimator magnifies (pinhole or focused)")
+    if several_windows(scan.header):
+        raise _Missing("the scan has several energy windows")
     if duration_s is None:
         raise _Missing("the header has no ActualFrameDuration")
     background = measured.background_counts_per_pixel
@@ -105,15 +108,17 @@ def _compared(frame: int, percent: float, reference: tuple[float, float] | None)
 
 def activity_mbq(header: Dataset) -> float:
     """The administered activity, decayed to the acquisition, in MBq; raises where it is untold."""
-    for item in items(header, "RadiopharmaceuticalInformationSequence")[:1]:
-        doses = numbers(item, "RadionuclideTotalDose")
-        if not doses:
-            break
-        if not 0 < doses[0] <= MAXIMUM_MBQ:
-            raise _Missing(f"RadionuclideTotalDose {doses[0]:g} cannot be an activity in MBq")
-        half_life_h = _half_life_h(item)
-        return float(doses[0] * 0.5 ** (_waited_h(header, item) / half_life_h))
-    raise _Missing("the header has no RadionuclideTotalDose")
+    given = items(header, "RadiopharmaceuticalInformationSequence")
+    dosed = [item for item in given if numbers(item, "RadionuclideTotalDose")]
+    if not dosed:
+        raise _Missing("the header has no RadionuclideTotalDose")
+    if len(dosed) > 1:
+        raise _Missing("the header names several radiopharmaceuticals")
+    dose = numbers(dosed[0], "RadionuclideTotalDose")[0]
+    if not 0 < dose <= MAXIMUM_MBQ:
+        raise _Missing(f"RadionuclideTotalDose {dose:g} cannot be an activity in MBq")
+    half_life_h = _half_life_h(dosed[0])
+    return float(dose * 0.5 ** (_waited_h(header, dosed[0]) / half_life_h))
 
 
 def _half_life_h(item: Dataset) -> float:

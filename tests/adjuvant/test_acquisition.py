@@ -10,6 +10,7 @@ from adjuvant.acquisition import (
     VIEWS_BY_CODE,
     duration_s,
     frame_views,
+    frame_windows_kev,
     magnifies,
     require_static,
     spacing_mm,
@@ -56,6 +57,30 @@ def test_the_detector_vector_points_each_frame_to_its_view():
     ds = nm_dataset(THREE, views=("anterior", "posterior", "left anterior oblique"))
     ds.DetectorVector = [3, 1, 2]
     assert frame_views(ds, 3) == ("left anterior oblique", "anterior", "posterior")
+
+
+@pytest.mark.parametrize(
+    ("vector", "windows", "expected"),
+    [
+        ([1, 2, 1], [(126, 154), (92, 125)], ((126, 154), (92, 125), (126, 154))),
+        ([1, 1, 1], [(126, 154), (92, 125)], (None, None, None)),
+        ([1, 2, 3], [(126, 154), (92, None)], ((126, 154), None, None)),
+        ([1, 2], [(126, 154), (92, 125)], (None, None, None)),
+        ([1, 2, 2], [(154, 126)], (None, None, None)),
+    ],
+)
+def test_energy_windows_are_told_where_frames_differ_in_them(
+    vector: list[int],
+    windows: list[tuple[float, float | None]],
+    expected: tuple[tuple[float, float] | None, ...],
+):
+    ds = nm_dataset(THREE, EnergyWindowVector=vector, EnergyWindowInformationSequence=[])
+    for lower, upper in windows:
+        window, limits = Dataset(), Dataset()
+        limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = lower, upper
+        window.EnergyWindowRangeSequence = [limits]
+        ds.EnergyWindowInformationSequence.append(window)
+    assert frame_windows_kev(ds, 3) == expected
 
 
 def test_a_vector_that_points_nowhere_tells_nothing():

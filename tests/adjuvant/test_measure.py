@@ -65,6 +65,17 @@ def test_no_gland_has_no_background_and_no_ratio():
     assert measures.gland_to_background is None
 
 
+@pytest.mark.parametrize(("ring_counts", "ratio"), [(24, False), (25, True)])
+def test_a_ratio_to_a_few_counts_is_none(ring_counts: int, ratio: bool):
+    gland = disc(20)
+    counts = np.where(gland, 30, 0).astype(np.float32)
+    row, column = np.argwhere(background_ring(gland))[0]
+    counts[row, column] = ring_counts
+    measures = measure_frame(frame_of(counts), gland, None)
+    assert measures.background_counts_per_pixel
+    assert (measures.gland_to_background is not None) is ratio
+
+
 def test_a_background_without_counts_gives_no_ratio():
     gland = disc(20)
     measures = measure_frame(frame_of(np.where(gland, 30, 0)), gland, None)

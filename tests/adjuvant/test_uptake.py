@@ -90,6 +90,13 @@ def lacking(keyword: str) -> Dataset:
     return dataset
 
 
+def of_two_isotopes() -> Dataset:
+    dataset = header()
+    (given,) = dataset.RadiopharmaceuticalInformationSequence
+    dataset.RadiopharmaceuticalInformationSequence = [given, given]
+    return dataset
+
+
 def in_becquerel() -> Dataset:
     dataset = header()
     dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = 8e7
@@ -104,6 +111,7 @@ def in_becquerel() -> Dataset:
         (lambda: lacking("RadiopharmaceuticalStartTime"), "RadiopharmaceuticalStartTime"),
         (lambda: lacking("RadionuclideCodeSequence"), "RadionuclideCodeSequence"),
         (lambda: lacking("AcquisitionTime"), "AcquisitionTime"),
+        (of_two_isotopes, "several radiopharmaceuticals"),
         (in_becquerel, "8e+07 cannot be an activity in MBq"),
     ],
 )
@@ -122,6 +130,16 @@ def test_a_pinhole_a_missing_duration_and_a_missing_background_are_named() -> No
     assert "ActualFrameDuration" in with_uptake(findings(), endless, CAMERA).remarks[0]
     crowded = findings(replace(MEASURED, background_counts_per_pixel=None))
     assert "no background" in with_uptake(crowded, scan(header()), CAMERA).remarks[0]
+
+
+def test_a_sensitivity_holds_for_one_energy_window() -> None:
+    dataset = header()
+    dataset.EnergyWindowVector = [1, 2]
+    found = with_uptake(findings(), scan(dataset), CAMERA)
+    assert found.measures[0].uptake_percent is None
+    assert found.remarks == (
+        "Frame 1: uptake is not measured: the scan has several energy windows.",
+    )
 
 
 def test_only_anterior_views_with_a_gland_are_measured() -> None:

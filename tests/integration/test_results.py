@@ -165,6 +165,26 @@ def test_a_picture_of_a_scan_is_not_read_and_the_job_says_why(hospital: Hospital
     assert "Secondary Capture" in job["reason"]
 
 
+def test_results_stay_with_a_patient_whose_character_set_is_not_the_declared_one(
+    hospital: Hospital,
+) -> None:
+    """Latin-1 under a header that says UTF-8: decoded and encoded again, it is another patient."""
+    dataset = scan(PatientID="Mueller-1970", SpecificCharacterSet="ISO_IR 192")
+    data = to_bytes(dataset)
+    assert data.count(b"Mueller-1970") == 1
+    instance = hospital.send_by_rest(data.replace(b"Mueller-1970", b"M\xfcllers-1970"))
+    job = hospital.wait_for_end(instance)
+    assert job["state"] == "done", job
+    patients = {
+        hospital.get(f"/instances/{one}/patient")["ID"]
+        for one in (instance, *(result["instance"] for result in job["results"]))
+    }
+    assert len(patients) == 1
+    for result in job["results"]:
+        stored = hospital.read(result["instance"]).get_item("PatientID")
+        assert stored.value == b"M\xfcllers-1970"
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_every_dialect_of_header_is_read(hospital: Hospital, style: str) -> None:
     job = hospital.wait_for_end(hospital.send_by_rest(to_bytes(STYLES[style]())))

@@ -15,6 +15,8 @@ from adjuvant.model import Model, Output, Training, Weights
 from adjuvant.nodules import CANDIDATE, MORPHOLOGICALLY_ABNORMAL, NODULE_TYPE
 from adjuvant.preprocess import Preprocessing
 from adjuvant.results.capture import build_capture
+from adjuvant.results.gate import check_results
+from adjuvant.results.report import build_report
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
 from tests.builder import nm_dataset
@@ -31,11 +33,12 @@ class Results:
     source: Dataset
     segmentation: Dataset
     capture: Dataset
+    report: Dataset
     masks: Masks
 
     @property
     def instances(self) -> tuple[Dataset, ...]:
-        return self.source, self.segmentation, self.capture
+        return self.source, self.segmentation, self.capture, self.report
 
 
 def two_views() -> Results:
@@ -54,8 +57,11 @@ def one_oblong_view() -> Results:
 def _results(masks: Masks, source: Dataset) -> Results:
     scan = read_scan(source, Limits())
     findings, model = _findings(scan, masks), _model()
-    segmentation = build_segmentation(scan, findings, model)
-    return Results(source, segmentation, build_capture(scan, findings, model), masks)
+    segmentation, capture, report = (
+        build(scan, findings, model) for build in (build_segmentation, build_capture, build_report)
+    )
+    check_results(scan, findings, (segmentation, capture, report))
+    return Results(source, segmentation, capture, report, masks)
 
 
 def file_of(dataset: Dataset) -> bytes:

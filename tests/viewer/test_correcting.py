@@ -94,7 +94,7 @@ def test_it_is_taken_neither_for_our_own_result_nor_for_a_new_scan(corrected: Co
     assert corrected.arrived.SOPClassUID not in READABLE_SOP_CLASSES
 
 
-@pytest.mark.parametrize("ours", ["source", "segmentation", "capture"])
+@pytest.mark.parametrize("ours", ["source", "segmentation", "capture", "report"])
 def test_scan_and_results_of_ours_are_not(results: Results, ours: str):
     assert is_human_correction(getattr(results, ours)) is None
 

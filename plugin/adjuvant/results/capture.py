@@ -13,7 +13,7 @@ from adjuvant.findings import Findings
 from adjuvant.results import provenance, uids
 from adjuvant.results.anatomy import BODY_PARTS
 from adjuvant.results.identity import copy_identity, require_uids
-from adjuvant.results.picture import draw_picture
+from adjuvant.results.picture import MOST_VIEWS, draw_picture
 from adjuvant.results.presentation import STANDARD, Presentation
 from adjuvant.scan import Scan
 
@@ -84,7 +84,7 @@ def _source(scan: Scan) -> Dataset:
     image = Dataset()
     image.ReferencedSOPClassUID = scan.header.SOPClassUID
     image.ReferencedSOPInstanceUID = scan.header.SOPInstanceUID
-    image.ReferencedFrameNumber = [frame.number for frame in scan.frames]
+    image.ReferencedFrameNumber = [frame.number for frame in scan.frames[:MOST_VIEWS]]
     image.PurposeOfReferenceCodeSequence = [
         provenance.code_item("121322", "DCM", "Source image for image processing operation")
     ]

@@ -2,6 +2,8 @@
 
 Orthanc files an instance by PatientID and StudyInstanceUID, a PACS also by issuer, accession number
 and dates. Values are kept as they are, wrong ones too: a "repaired" patient is another patient.
+Text is kept as its bytes: what a camera writes in another character set than it declares would not
+survive being decoded.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from functools import lru_cache
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag, Tag
 
 from adjuvant.errors import Refusal
@@ -70,6 +72,8 @@ PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime ReferringP
 StudyID AccessionNumber
 """.split()  # noqa: SIM905 - forty words read better as text
 
+TEXT = frozenset("AS CS DA DS IS LO LT PN SH ST TM UC UI UR UT".split())  # noqa: SIM905
+
 REQUIRED_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -87,14 +91,30 @@ def _tags() -> dict[str, BaseTag]:
 
 
 def copy_identity(source: Dataset, result: Dataset) -> None:
-    """Give `result` the patient, study and character set of `source`, and no other ones."""
+    """Give `result` the patient, study and character set of `source`, and no other ones.
+
+    The result is to be written in explicit VR little endian."""
     for keyword, tag in _tags().items():
         result.pop(tag, None)
-        element = readable(source, tag)
+        element = _as_bytes(source, tag) or readable(source, tag)
         if element is not None:
             result[tag] = deepcopy(element)
         elif keyword in REQUIRED_MAYBE_EMPTY:
             result[tag] = DataElement(tag, dictionary_VR(tag), None)
+    # Only then does pydicom write bytes as they are.
+    result.set_original_encoding(False, True, result._character_set)
+
+
+def _as_bytes(dataset: Dataset, tag: BaseTag) -> RawDataElement | None:
+    """Text as the bytes that were read, in explicit VR; None where it is no text, has another VR
+    than the dictionary's, or somebody asked for it already."""
+    element = dataset.get_item(tag)
+    vr = dictionary_VR(tag)
+    if not isinstance(element, RawDataElement) or vr not in TEXT or element.VR not in (None, vr):
+        return None
+    data = (element.value or b"").rstrip(b" \0")
+    data += (b"\0" if vr == "UI" else b" ") * (len(data) % 2)
+    return RawDataElement(tag, vr, len(data), data, 0, False, True)
 
 
 def readable(source: Dataset, tag: BaseTag) -> DataElement | None:
@@ -110,8 +130,16 @@ def differing_identity(source: Dataset, result: Dataset) -> list[str]:
     return [
         keyword
         for keyword, tag in _tags().items()
-        if (tag in source or tag in result) and _value(source, tag) != _value(result, tag)
+        if (tag in source or tag in result) and _differ(source, result, tag)
     ]
+
+
+def _differ(source: Dataset, result: Dataset, tag: BaseTag) -> bool:
+    """By their bytes, where both are as they were read, else by their values."""
+    ours, theirs = _as_bytes(source, tag), _as_bytes(result, tag)
+    if ours is not None and theirs is not None:
+        return ours.value != theirs.value
+    return _value(source, tag) != _value(result, tag)
 
 
 def _value(dataset: Dataset, tag: BaseTag) -> object:

@@ -93,8 +93,8 @@ def draw_panel(canvas: Image.Image, panel: Panel, reading: Reading, look: Look, 
     """Draw frame number `place` (from 0, in the order of `scan.frames`) into its panel."""
     scan, frame = reading.scan, reading.scan.frames[place]
     draw = ImageDraw.Draw(canvas)
-    title = view_title(frame, look.texts)
-    style = fitted(title, Style(panel.unit, INK, bold=True), panel.side)
+    title = view_title(frame, look.texts, numbered=len(scan.frames) > 1)
+    style = fitted(title, Style(panel.unit, INK, bold=True), panel.side + panel.gutter)
     write(draw, (panel.left, panel.top), title, style)
     top = window_top(frame, reading.findings, place)
     image = tinted(frame.counts, top, panel.image, look.table)
@@ -108,11 +108,18 @@ def draw_panel(canvas: Image.Image, panel: Panel, reading: Reading, look: Look, 
     _write_rows(draw, panel, reading.rows(place, look.texts), look.texts)
 
 
-def view_title(frame: Frame, texts: Texts) -> str:
-    """`Anterior`, or `Frame 3` where the header does not name the view."""
-    if frame.view is None:
-        return texts.frame.format(number=frame.number)
-    return texts.views.get(frame.view, frame.view)
+def view_title(frame: Frame, texts: Texts, *, numbered: bool) -> str:
+    """`Anterior` of a single view; `Frame 3 · Anterior · 126-154 keV` of several, for the remarks
+    go by number and views may differ in their energy window only."""
+    said = []
+    if numbered or frame.view is None:
+        said.append(texts.frame.format(number=frame.number))
+    if frame.view is not None:
+        said.append(texts.views.get(frame.view, frame.view))
+    if frame.window_kev is not None:
+        low, high = (number(limit, 0, texts) for limit in frame.window_kev)
+        said.append(f"{low}-{high} keV")
+    return " · ".join(said)
 
 
 def window_top(frame: Frame, findings: Findings, place: int) -> float:

@@ -15,12 +15,13 @@ import re
 from datetime import datetime
 
 from pydicom import Dataset
+from pydicom.datadict import dictionary_VR
 from pydicom.uid import UID
 from pydicom.valuerep import DA, TM
 
 from adjuvant import __version__
 from adjuvant.chain import Algorithm
-from adjuvant.header import items, text, whole_number
+from adjuvant.header import items, text, values, whole_number
 from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
 
 __all__ = ["MANUFACTURER", "MODEL_NAME", "device_uid", "is_own", "result_uid"]
@@ -43,6 +44,10 @@ EQUIPMENT = (
     "DeviceSerialNumber",
     "SoftwareVersions",
 )
+# A time as DICOM writes it; minutes, seconds and their fraction may be left out.
+TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?")
+# Characters, by VR (PS3.5 section 6.2).
+LONGEST = {"LO": 64, "SH": 16}
 
 
 def is_own(header: Dataset) -> bool:
@@ -96,14 +101,20 @@ def processing_equipment(made_by: Algorithm) -> Dataset:
 
 
 def _acquisition(source: Dataset) -> list[Dataset]:
-    """The camera that made the scan, where its header names a manufacturer."""
+    """The camera that made the scan, where its header names a manufacturer.
+
+    Values that are longer than their VR allows are cut: these are ours to keep valid, while those
+    of the patient are not (`identity.py`).
+    """
     if not text(source, "Manufacturer"):
         return []
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [code_item(*ACQUISITION_EQUIPMENT)]
     for keyword in EQUIPMENT:
-        if found := text(source, keyword):  # whatever its VR there
-            setattr(item, keyword, found)
+        longest = LONGEST[dictionary_VR(keyword)]
+        # Whatever its VR there.
+        if found := [str(one).strip(" \0")[:longest] for one in values(source, keyword)]:
+            setattr(item, keyword, found if len(found) > 1 else found[0])
     return [item]
 
 
@@ -134,12 +145,23 @@ def set_moment(result: Dataset, source: Dataset) -> None:
     result.pop("InstanceCreationTime", None)
     for name in ("Content", "Acquisition", "Series", "Study"):
         date, time = text(source, f"{name}Date"), text(source, f"{name}Time")
-        if re.fullmatch(r"\d{8}", date):
-            timed = re.fullmatch(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?", time)
-            result.ContentDate, result.ContentTime = date, time if timed else "000000"
+        if _is_date(date):
+            result.ContentDate = date
+            result.ContentTime = time if TIME.fullmatch(time) else "000000"
             return
     now = datetime.now().replace(microsecond=0)
     result.ContentDate, result.ContentTime = DA(now.date()), TM(now.time())
+
+
+def _is_date(date: str) -> bool:
+    """Whether there is such a day, written as DICOM writes it."""
+    if not re.fullmatch(r"[0-9]{8}", date):
+        return False
+    try:
+        datetime.strptime(date, "%Y%m%d")
+    except ValueError:
+        return False
+    return True
 
 
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:

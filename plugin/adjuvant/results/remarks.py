@@ -112,6 +112,16 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "Uptake nicht gemessen: der Kollimator vergrößert (Pinhole oder fokussierend)",
         "nl": "opname niet gemeten: de collimator vergroot (pinhole of gefocusseerd)",
     },
+    "uptake is not measured: the scan has several energy windows": {
+        "fr": "fixation non mesurée : plusieurs fenêtres d’énergie",
+        "de": "Uptake nicht gemessen: mehrere Energiefenster",
+        "nl": "opname niet gemeten: meerdere energievensters",
+    },
+    "uptake is not measured: the header names several radiopharmaceuticals": {
+        "fr": "fixation non mesurée : plusieurs produits radiopharmaceutiques dans l’en-tête",
+        "de": "Uptake nicht gemessen: der Header nennt mehrere Radiopharmaka",
+        "nl": "opname niet gemeten: de header noemt meerdere radiofarmaca",
+    },
     "uptake is not measured: there is no background around the gland": {
         "fr": "fixation non mesurée : pas de fond autour de la glande",
         "de": "Uptake nicht gemessen: kein Untergrund um die Schilddrüse",
@@ -153,7 +163,8 @@ def translate(remark: str, language: Language) -> str:
         return remark
     if found["number"] is None:
         return f"{translation[0].upper()}{translation[1:]}."
-    return f"{TEXTS[language].frame.format(number=found['number'])}: {translation}."
+    colon = " :" if language == "fr" else ":"
+    return f"{TEXTS[language].frame.format(number=found['number'])}{colon} {translation}."
 
 
 def _translation(said: str, language: Language) -> str | None:
@@ -173,6 +184,6 @@ def _pattern(sentence: str) -> re.Pattern[str]:
 
 def _word(word: str, texts: Texts) -> str:
     """A number or the name of a view, as the language writes it."""
-    if re.fullmatch(r"[\d,]+", word):
-        return number(float(word.replace(",", "")), 0, texts)
+    if found := re.fullmatch(r"[\d,]+(?:\.(\d+))?", word):
+        return number(float(word.replace(",", "")), len(found[1] or ""), texts)
     return texts.views.get(word, word)

@@ -19,7 +19,7 @@ from adjuvant.results import provenance, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results import report_items as items
 from adjuvant.results.anatomy import ORGANS, is_anatomy
-from adjuvant.scan import Scan
+from adjuvant.scan import Frame, Scan
 from adjuvant.structures import StructureMeasures, measure_structures
 
 
@@ -33,7 +33,7 @@ def groups_of(scan: Scan, findings: Findings, made_by: Algorithm) -> list[Datase
     groups = []
     for view in findings.measures:
         on_view = [one for one in structures if one.frame_number == view.frame_number]
-        groups.append(_of_view(scan.header, findings.interpretation, names_of[0], view, on_view))
+        groups.append(_of_view(scan, findings.interpretation, names_of[0], view, on_view))
         for one in on_view:
             drawn_by = names_of[findings.segments[one.segment_number - 1].drawn_by]
             groups.append(_of_structure(scan.header, segmentation, drawn_by, findings, one))
@@ -108,14 +108,15 @@ def algorithm_name(model: Model) -> list[Dataset]:
 
 
 def _of_view(
-    source: Dataset,
+    scan: Scan,
     interpretation: str,
     common: list[Dataset],
     view: FrameMeasures,
     structures: list[StructureMeasures],
 ) -> Dataset:
     """TID 1501: the view as a whole, and whether the organ is seen on it."""
-    label = f"Frame {view.frame_number}" + (f", {view.view}" if view.view else "")
+    source = scan.header
+    label = _label(next(frame for frame in scan.frames if frame.number == view.frame_number))
     uid = uids.tracking_uid(source.SOPInstanceUID, f"frame {view.frame_number}")
     uptake = words.PRESENT if structures else words.NOT_VISUALIZED
     return _group(
@@ -129,6 +130,14 @@ def _of_view(
             items.image(words.SOURCE_OF_MEASUREMENT, _instance(source), frame=view.frame_number),
         ],
     )
+
+
+def _label(frame: Frame) -> str:
+    """`Frame 2, anterior, 100-120 keV`, as far as the header tells."""
+    said = [f"Frame {frame.number}", *([frame.view] if frame.view else [])]
+    if frame.window_kev is not None:
+        said.append("{:g}-{:g} keV".format(*frame.window_kev))
+    return ", ".join(said)
 
 
 def _view_numbers(view: FrameMeasures, structures: list[StructureMeasures]) -> list[Dataset]:

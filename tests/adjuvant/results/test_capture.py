@@ -54,6 +54,12 @@ def test_our_own_words_are_ascii_and_fit_any_character_set_of_a_source():
         assert str(result[keyword].value).isascii()
 
 
+def test_it_refers_to_the_frames_that_it_shows():
+    scan = views(*["anterior"] * 18, rows=32, columns=32)
+    (source,) = build_capture(scan, findings(scan), model()).SourceImageSequence
+    assert list(source.ReferencedFrameNumber) == list(range(1, 17))
+
+
 def test_dcmtk_draws_it(tmp_path: Path):
     scan = views("anterior", "posterior", "left anterior oblique", rows=64, columns=48)
     path, picture = tmp_path / "sc.dcm", tmp_path / "sc.ppm"

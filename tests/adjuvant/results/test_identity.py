@@ -94,6 +94,34 @@ def test_values_that_break_the_standard_are_kept_as_they_are(
     check_results(scan, findings(scan), [result, *others])
 
 
+@pytest.mark.parametrize(
+    ("character_set", "name"),
+    [
+        ("ISO_IR 192", b"M\xfcller^\xc4nneli^Z."),
+        ("ISO_IR 144", b"\xbb\xee\xda\xe1\xd5\xdc\xd1\xe3\xe0\xd3^\xff\xfe^ab"),
+        (["", "ISO 2022 IR 87"], b"Ya=\x1b$B;3\x1b(B^\x1b$B\xff"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], b"\xd4\xcf\xc0\xde^=\x1b$B;3ED\x1b(J"),
+    ],
+)
+def test_a_name_keeps_its_bytes_in_all_results_whatever_its_declared_character_set(
+    character_set: str | list[str], name: bytes
+):
+    ascii_only = nm_dataset(
+        thyroid_counts(), SpecificCharacterSet=character_set, PatientID="x" * len(name)
+    )
+    data = to_bytes(ascii_only).replace(b"Phantom^Thyroid ", name).replace(b"x" * len(name), name)
+    scan = read_scan(data, Limits())
+    found = findings(scan)
+    results = [
+        build(scan, found, model()) for build in (build_segmentation, build_capture, build_report)
+    ]
+    check_results(scan, found, results)
+    for result in results:
+        written = encode(result)
+        assert b"\x10\0\x10\0PN\x10\0" + name in written
+        assert b"\x10\0\x20\0LO\x10\0" + name in written
+
+
 def test_what_the_result_had_before_does_not_stay():
     result = Dataset()
     result.PatientComments = "of another patient"

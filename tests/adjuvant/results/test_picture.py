@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from adjuvant.findings import Code
+from adjuvant.results import panel
 from adjuvant.results.capture import render
 from adjuvant.results.colours import BAND, BRIGHT, CAUTION_PAPER, GLAND, STRUCTURES, lookup_table
 from adjuvant.results.drawing import Style, fitted, width_of, wrap
@@ -20,6 +21,7 @@ from adjuvant.results.texts import TEXTS
 from adjuvant.structures import LOBES
 from tests.adjuvant.results.examples import findings, model, scan_of, views
 from tests.builder import nm_dataset, thyroid_counts
+from tests.headers import STYLES
 
 
 def coloured(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
@@ -122,8 +124,31 @@ def test_the_window_follows_the_gland_and_not_a_contamination():
 
 def test_a_view_without_a_name_is_called_by_its_number():
     frame = views("anterior").frames[0]
-    assert view_title(frame, TEXTS["de"]) == "Ventral"
-    assert view_title(replace(frame, view=None), TEXTS["de"]) == "Bild 1"
+    assert view_title(frame, TEXTS["de"], numbered=False) == "Ventral"
+    assert view_title(replace(frame, view=None), TEXTS["de"], numbered=False) == "Bild 1"
+
+
+def test_several_views_have_the_numbers_by_which_remarks_name_them(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    titles: list[dict[str, bool]] = []
+    monkeypatch.setattr(panel, "view_title", lambda *said, **how: titles.append(how) or "")
+    for scan in (views("anterior"), views("anterior", "posterior")):
+        render(scan, findings(scan), model())
+    assert titles == [{"numbered": False}, {"numbered": True}, {"numbered": True}]
+    frame = scan.frames[1]
+    assert view_title(frame, TEXTS["fr"], numbered=True) == "Image 2 · Face postérieure"
+
+
+def test_views_of_several_energy_windows_are_told_apart():
+    scan = scan_of(STYLES["detectors and energy windows"]())
+    titles = [view_title(frame, TEXTS["en"], numbered=True) for frame in scan.frames]
+    assert titles == [
+        "Frame 1 · Anterior · 126-154 keV",
+        "Frame 2 · Posterior · 126-154 keV",
+        "Frame 3 · Anterior · 92-125 keV",
+        "Frame 4 · Posterior · 92-125 keV",
+    ]
 
 
 @pytest.mark.parametrize("colour_map", get_args(ColourMap))

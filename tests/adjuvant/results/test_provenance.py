@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydicom import Dataset
 
+from adjuvant.header import quiet
+from adjuvant.image import Limits, read_scan
 from adjuvant.results.capture import build_capture
 from adjuvant.results.provenance import (
     MANUFACTURER,
@@ -16,11 +20,12 @@ from adjuvant.results.provenance import (
     series_number,
     warning,
 )
+from adjuvant.results.report import build_report
 from adjuvant.results.seg import build_segmentation
-from tests.adjuvant.results.examples import findings, model, scan_of, views
-from tests.builder import nm_dataset, thyroid_counts
+from tests.adjuvant.results.examples import dciodvfy, findings, model, scan_of, views
+from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
-BUILDERS = [build_segmentation, build_capture]
+BUILDERS = [build_segmentation, build_capture, build_report]
 
 
 @pytest.mark.parametrize("build", BUILDERS)
@@ -34,6 +39,25 @@ def test_the_contributing_equipment_follows_ihe_ai_results(build):
     assert ours.Manufacturer == MANUFACTURER
     assert list(ours.SoftwareVersions) == ["adjuvant 0.1.0", "thyroid 0.1.0"]
     assert ours.DeviceUID == device_uid(model().digest)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_what_a_camera_says_of_itself_is_cut_to_what_its_vr_allows(build, tmp_path: Path):
+    source = nm_dataset(thyroid_counts())
+    source.SoftwareVersions = ["6.5", "7.0"]
+    data = to_bytes(source)
+    for keyword, valid in (("Manufacturer", b"Phantom Works "), ("Model", b"Planar One")):
+        told = b"LO" + len(valid).to_bytes(2, "little")
+        assert told + valid in data
+        long = keyword.encode() + bytes(100 - len(keyword)).replace(b"\0", b"x")
+        data = data.replace(told + valid, b"LO\x64\0" + long)
+    scan = read_scan(data, Limits())
+    result = build(scan, findings(scan), model())
+    camera = result.ContributingEquipmentSequence[0]
+    assert camera.Manufacturer == "Manufacturer" + 52 * "x"
+    assert camera.ManufacturerModelName == "Model" + 59 * "x"
+    assert list(camera.SoftwareVersions) == ["6.5", "7.0"]
+    assert dciodvfy(result, tmp_path) == []
 
 
 @pytest.mark.parametrize("build", BUILDERS)
@@ -92,10 +116,15 @@ def test_series_numbers_stand_behind_the_scans(number: int | None, expected: int
         ({"ContentDate": None}, ("20260902", "101500")),
         ({"ContentDate": "20260903", "ContentTime": None}, ("20260903", "000000")),
         ({"ContentDate": "", "AcquisitionDate": "20260904"}, ("20260904", "101500")),
+        ({"ContentDate": "20261399"}, ("20260902", "101500")),
+        ({"ContentTime": "2560"}, ("20260902", "000000")),
+        ({"ContentTime": "1015"}, ("20260902", "1015")),
     ],
 )
 def test_the_moment_is_the_scans_own(build, tags, moment):
-    scan = scan_of(nm_dataset(thyroid_counts(), **tags))
+    with quiet():
+        source = nm_dataset(thyroid_counts(), **tags)
+    scan = scan_of(source)
     result = build(scan, findings(scan), model())
     assert (result.ContentDate, result.ContentTime) == moment
 

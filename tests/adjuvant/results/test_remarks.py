@@ -96,6 +96,12 @@ def every_remark_on_uptake() -> Iterator[str]:
     yield from said(scan, replace(measured, background_counts_per_pixel=None))
     yield from said(replace(scan, pinhole=True))
     yield from said(replace(scan, header=Dataset()))
+    whole.RadiopharmaceuticalInformationSequence = [given, given]
+    yield from said(scan)
+    whole.RadiopharmaceuticalInformationSequence = [given]
+    whole.EnergyWindowVector = [1, 2]
+    yield from said(scan)
+    del whole.EnergyWindowVector
     given.RadionuclideTotalDose = 8e7
     yield from said(scan)
     given.RadionuclideTotalDose = 80
@@ -144,5 +150,10 @@ def core(translation: str) -> str:
 def test_numbers_and_views_in_a_remark_are_written_as_the_language_does():
     few = "Frame 1: few counts (12,345 counts, below 50,000): the outline is less certain."
     assert "(12.345, unter 50.000)" in translate(few, "de")
+    high = "Frame 1: uptake of 12.5 % is above the reference range 0.25 to 2 %."
+    assert "12,5 %" in translate(high, "de")
+    assert "(0,25 à 2 %)" in translate(high, "fr")
     view = "Frame 2: lobes are not told apart: a posterior view is not split."
     assert "Face postérieure" in translate(view, "fr")
+    assert translate(view, "fr").startswith("Image 2 : ")
+    assert translate(view, "nl").startswith("Beeld 2: ")

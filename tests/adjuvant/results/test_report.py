@@ -132,6 +132,18 @@ def test_lobes_are_compared():
     assert asymmetry == pytest.approx(abs(shares[0] - shares[1]), abs=0.01)
 
 
+def test_views_are_named_with_their_energy_window_where_they_differ_in_it():
+    scan = scan_of(STYLES["detectors and energy windows"]())
+    groups = read_back(build_report(scan, findings(scan), model())).content
+    labels = [group.tracking_identifier for group in groups.get_image_measurement_groups()]
+    assert labels[1:] == [
+        "Frame 1, anterior, 126-154 keV",
+        "Frame 2, posterior, 126-154 keV",
+        "Frame 3, anterior, 92-125 keV",
+        "Frame 4, posterior, 92-125 keV",
+    ]
+
+
 def test_no_uptake_seen_is_said_in_code_and_in_words_on_a_proper_report(tmp_path: Path):
     scan = views("anterior", "posterior")
     found = findings(scan, seen=False, remarks=("No thyroid uptake seen.",))

@@ -57,7 +57,7 @@ def test_every_remark_has_every_other_language(remark: str):
 def test_a_remark_on_a_frame_names_the_frame_in_the_language():
     remark = "Frame 2: no thyroid uptake seen."
     assert translate(remark, "en") == remark
-    assert translate(remark, "fr") == "Image 2: pas de fixation thyroïdienne visible."
+    assert translate(remark, "fr") == "Image 2 : pas de fixation thyroïdienne visible."
     assert translate("No thyroid uptake seen.", "de").startswith("Keine Anreicherung")
 
 
