@@ -36,6 +36,11 @@ def pair(start: Start, cluster: Cluster, tmp_path: Path) -> Pair:
     return Pair(start, tmp_path, cluster.index(tmp_path, lock=False))
 
 
+@pytest.mark.skipif(INDEX != "postgresql", reason="the index is SQLite: make test-postgresql")
+def test_the_index_of_the_other_tests_is_in_postgresql(hospital: Hospital) -> None:
+    assert "PostgreSQL" in hospital.get("/system")["DatabaseBackendPlugin"]
+
+
 def require_one_result_each(hospital: Hospital, scans: list[Dataset]) -> dict[str, dict[str, Any]]:
     """Wait until all is read; the jobs, of which each scan has one, by instance."""
 
