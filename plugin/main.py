@@ -207,7 +207,10 @@ def _reply(output, status, document, allow="GET"):
         output.SendMethodNotAllowed(allow)
         return
     output.SetHttpHeader("Content-Type", "application/json")
-    output.SendHttpStatus(status, body, len(body))
+    try:
+        output.SendHttpStatus(status, body)
+    except TypeError:  # the Python plugin before 4.2 wants the length as well
+        output.SendHttpStatus(status, body, len(body))
 
 
 def _line(write):
