@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -104,6 +105,7 @@ def start(models: Path, index: Callable[[Path], dict[str, Any]]) -> Start:
             hospital = Hospital(server)
             yield hospital
             hospital.session.close()
+        assert hospital.server.process.returncode in (0, -signal.SIGKILL)  # ours, never a crash
         for secret in (PATIENT_ID, *PATIENT_NAME.split("^")):
             assert secret.casefold() not in hospital.log().casefold()
 
