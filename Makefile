@@ -2,7 +2,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev install doctor demo run viewer test test-kills
-.PHONY: validate test-orthanc test-docker lint types docs benchmarks lock audit fuzz clean
+.PHONY: validate test-orthanc test-postgresql test-docker lint types docs benchmarks lock
+.PHONY: audit fuzz clean
 
 HTTP_PORT ?= 8042
 DICOM_PORT ?= 4242
@@ -20,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PYTHONNOUSERSITE := 1
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing to run: Debian packages (as root) and .venv
 	@deploy/install.sh runtime
@@ -69,6 +70,12 @@ validate: setup-dev ## results by dicom-validator, over the DICOM standard of di
 
 test-orthanc: ## on Orthanc of bookworm, trixie, forky or all (VERSION=trixie), in Debian roots
 	@python3 -m deploy.generations $(VERSION) $(ARGS)
+
+MAIN_TESTS = $(patsubst %,tests/integration/test_%.py,\
+	results bad_input restart routes security troubles versions kills shared_index)
+
+test-postgresql: setup-dev ## the main tests with Orthanc's index in PostgreSQL (ARGS=tests/integration)
+	@ADJUVANT_INDEX=postgresql $(PYTHON) -m pytest $(WORKERS) $(or $(ARGS),$(MAIN_TESTS))
 
 test-docker: ## the Dockerfile's steps and what its configuration starts, in a Debian root
 	@python3 -m deploy.docker.rehearse

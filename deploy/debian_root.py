@@ -16,6 +16,7 @@ from pathlib import Path
 
 MIRROR = "http://deb.debian.org/debian"
 SCRIPTS = Path("/usr/share/debootstrap/scripts")
+HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 NEWEST = "sid"  # debootstrap's script for releases that are newer than itself
 FROM_HERE = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -107,6 +108,9 @@ def debian_root(suite: str, name: str | None = None) -> Root:
     for path in map(Path, FROM_HERE):
         if path.exists():
             shutil.copyfile(path, root.folder / path.relative_to("/"))
+    hosts = root.folder / "etc" / "hosts"
+    if not hosts.exists():  # debootstrap of Debian 12 writes none
+        hosts.write_text(HOSTS)
     return root
 
 

@@ -21,7 +21,7 @@ case "$kind" in
     viewer) commands="nginx:nginx-light node:nodejs npm:npm" ;;
     dev)
         commands="nginx:nginx-light node:nodejs npm:npm chromium:chromium strace:strace"
-        packages="$packages fonts-dejavu-core"
+        packages="$packages fonts-dejavu-core postgresql orthanc-postgresql"
         pins=dev
         ;;
 esac
@@ -63,13 +63,14 @@ apt_get() {
 }
 
 # Debian's package starts an Orthanc of its own on ports 8042 and 4242, and restarts a running one
-# when a plugin is added. A policy in place is the administrator's and is obeyed as it is; without
-# one, ours says "not Orthanc, not now" (Debian policy, 9.3.3) until the subshell that calls ends.
+# when a plugin is added; PostgreSQL's starts a server on port 5432, which the tests do not need. A
+# policy in place is the administrator's and is obeyed as it is; without one, ours says "neither of
+# them, not now" (Debian policy, 9.3.3) until the subshell that calls ends.
 hold_orthanc_back() {
     [ ! -e "$policy" ] || return 0
     trap 'rm -f "$policy"' EXIT
     trap 'exit 1' HUP INT TERM
-    printf '#!/bin/sh\n[ "${1%%.service}" != orthanc ] || exit 101\n' >"$policy"
+    printf '#!/bin/sh\ncase "${1%%.service}" in orthanc | postgresql*) exit 101 ;; esac\n' >"$policy"
     chmod 755 "$policy"
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 CONFIGURATION = Path("/tmp/orthanc.json")  # as the image writes it at the start
 TIMEOUT_S = 5.0
-WELL = ("ready", "starting")
+WELL = ("ready", "starting", "standby")
 
 
 def main(configuration: Path = CONFIGURATION) -> int:

@@ -16,7 +16,7 @@ from adjuvant.shadow_tally import Tally
 
 QUALITY_MINIMUM = 10  # of so few scans, a share says nothing
 QUANTILES = (0.5, 0.9, 0.99)
-HEALTH_STATES = ("starting", "ready", "degraded", "off")
+HEALTH_STATES = ("starting", "ready", "standby", "degraded", "off")
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 Figures = dict[str, float]

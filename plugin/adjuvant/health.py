@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 PLAIN = re.compile(r"[\w.:/+-]+", re.ASCII)
-State = Literal["starting", "ready", "off", "degraded"]
+State = Literal["starting", "ready", "standby", "degraded", "off"]
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,12 @@ class Inbox:
         with self._bell:
             self._in_hand.pop(instance, None)
 
+    def clear(self) -> None:
+        """Forget what arrived: another Orthanc sees to it."""
+        with self._bell:
+            self._waiting.clear()
+            self._in_hand.clear()
+
     def wake(self) -> None:
         """End a `wait` at once."""
         with self._bell:

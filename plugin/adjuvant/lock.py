@@ -15,12 +15,22 @@ from adjuvant.database import LedgerFault
 FILE = "lock"
 
 
+class LedgerHeld(LedgerFault):
+    """Another process has the ledger; `holder` is what it says of itself."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"DataDirectory {folder} is in use by another Orthanc ({holder}): stop that one, "
+            "or give each Orthanc a DataDirectory of its own"
+        )
+        self.holder = holder
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Keep others away from the ledger in `folder`, which is made if need be.
 
-    Raises LedgerFault where another process holds it, naming that process, and where the folder
-    cannot be used.
+    Raises LedgerHeld where another process holds it, LedgerFault where the folder cannot be used.
     """
     path = folder / FILE
     try:
@@ -35,10 +45,7 @@ def hold(folder: Path) -> Iterator[None]:
             file.seek(0)
             said = (file.read(200) or b"").decode(errors="replace").strip()
             holder = said or "a process that does not give its name"
-            raise LedgerFault(
-                f"DataDirectory {folder} is in use by another Orthanc ({holder}): stop that one, "
-                "or give each Orthanc a DataDirectory of its own"
-            ) from fault
+            raise LedgerHeld(folder, holder) from fault
         except OSError as fault:
             raise LedgerFault(f"{path} cannot be locked: {fault}") from fault
         with suppress(OSError):  # a full disk

@@ -32,7 +32,7 @@ from adjuvant.inbox import CURSOR
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.keeping import Folders, ModelKeeping
 from adjuvant.ledger import Ledger, LedgerCorrupt, LedgerFault, set_aside
-from adjuvant.lock import hold
+from adjuvant.lock import LedgerHeld, hold
 from adjuvant.metrics import Publish, publishing
 from adjuvant.network import load_network
 from adjuvant.pause import recall
@@ -44,6 +44,7 @@ from adjuvant.rule_desk import RuleDesk
 from adjuvant.rulebook import Rulebook, Written
 from adjuvant.rules.syntax import DEFAULT_RULES, Known, read_rules
 from adjuvant.shadow import Means
+from adjuvant.standby import shares_index, stand_by, take_over
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.worker import Worker
 from adjuvant.written import read_section
@@ -177,7 +178,10 @@ class Service:
             try:
                 self._session(path, settings, rulebook, archive)
             except (LedgerFault, RecordFault, ArchiveFault) as fault:
-                self._trouble(path, fault)
+                if isinstance(fault, LedgerHeld) and shares_index(self._host.configuration):
+                    stand_by(self._desk, self._log, fault.holder)
+                else:
+                    self._trouble(path, fault)
                 self._stop.wait(settings.retry_seconds)
 
     def _session(
@@ -185,6 +189,7 @@ class Service:
     ) -> None:
         """Work with one open ledger, until told to stop or the ledger breaks."""
         with hold(path.parent), closing(Ledger(path)) as ledger:
+            take_over(self._desk, self._log)
             self._begin(ledger, settings, archive)
             self._open_rulebook(settings, rulebook)
             rules = RuleDesk(rulebook, archive, self._desk.health, self._log)

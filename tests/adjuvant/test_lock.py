@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adjuvant.database import LedgerFault
-from adjuvant.lock import FILE, hold
+from adjuvant.lock import FILE, LedgerHeld, hold
 
 HOLDER = """
 import sys, time
@@ -30,8 +30,9 @@ def test_the_second_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         said = rf"in use by another Orthanc \(process {other.pid} on .+\): stop that one"
-        with pytest.raises(LedgerFault, match=said), hold(tmp_path):
+        with pytest.raises(LedgerHeld, match=said) as caught, hold(tmp_path):
             pass
+        assert caught.value.holder.startswith(f"process {other.pid} on ")
         other.send_signal(signal.SIGKILL)
         other.wait(10)
     with hold(tmp_path):  # nothing has to be tidied up

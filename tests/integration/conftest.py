@@ -1,8 +1,13 @@
-"""One Orthanc for most tests, and the means to start others with their own troubles."""
+"""One Orthanc for most tests, and the means to start others with their own troubles.
+
+Their index is SQLite, or PostgreSQL with ADJUVANT_INDEX=postgresql (`make test-postgresql`).
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,11 +17,13 @@ from typing import Any
 import pytest
 
 from deploy.serve import ROOT, running_orthanc
+from tests.integration import postgresql
 from tests.integration.hospital import PATIENT_ID, PATIENT_NAME, Hospital
 
 USER = ("physician", "correct-horse")
 STOP_S = 100.0  # on a busy machine; what is promised is tested by test_restart.py
 RELEASED = ROOT / "models" / "thyroid" / "0.2.0"
+INDEX = os.environ.get("ADJUVANT_INDEX", "sqlite")
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 Start = Callable[..., AbstractContextManager[Hospital]]
@@ -49,7 +56,29 @@ def packages() -> Path:
 
 
 @pytest.fixture(scope="session")
-def start(models: Path) -> Start:
+def cluster() -> Iterator[postgresql.Cluster]:
+    """A PostgreSQL server, for tests that want one for themselves."""
+    if missing := postgresql.missing():
+        pytest.skip(missing)
+    with postgresql.cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def index(request: pytest.FixtureRequest) -> Callable[[Path], dict[str, Any]]:
+    """What the configuration says of the index of an Orthanc whose data are in a folder."""
+    if INDEX == "sqlite":
+        return lambda data: {}
+    if INDEX != "postgresql":
+        pytest.exit(f"ADJUVANT_INDEX has to be sqlite or postgresql, got {INDEX!r}", 2)
+    if missing := postgresql.missing():
+        pytest.exit(missing, 2)
+    cluster: postgresql.Cluster = request.getfixturevalue("cluster")
+    return cluster.index
+
+
+@pytest.fixture(scope="session")
+def start(models: Path, index: Callable[[Path], dict[str, Any]]) -> Start:
     """`with start(folder, adjuvant={...}, orthanc={...}) as hospital:` another Orthanc.
 
     Whatever is tested, no log ever holds the name or the number of the patient.
@@ -69,13 +98,14 @@ def start(models: Path) -> Start:
             "SweepSeconds": 1,
             **(adjuvant or {}),
         }
-        overrides = {"Adjuvant": section, **(orthanc or {})}
+        overrides = {"Adjuvant": section, **index(data), **(orthanc or {})}
         with running_orthanc(
             data, overrides=overrides, wait_ready=wait_ready, stop_s=STOP_S
         ) as server:
             hospital = Hospital(server)
             yield hospital
             hospital.session.close()
+        assert hospital.server.process.returncode in (0, -signal.SIGKILL)  # ours, never a crash
         for secret in (PATIENT_ID, *PATIENT_NAME.split("^")):
             assert secret.casefold() not in hospital.log().casefold()
 

@@ -120,7 +120,7 @@ def _running(url: str, port: int) -> Finding:
     code, status = _ask(f"{url}/adjuvant/status")
     if code in (401, 403):
         return ok(f"an Orthanc runs on port {port}; its users may see {url}/adjuvant/status")
-    if isinstance(status, dict) and status.get("state") in ("ready", "starting"):
+    if isinstance(status, dict) and status.get("state") in ("ready", "starting", "standby"):
         alarms = [one.get("what", "") for one in status.get("alarms") or []]
         if alarms:
             return warning(f"Orthanc runs, with an alarm: {alarms[0]}", "see docs/operations.md")

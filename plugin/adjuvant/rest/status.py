@@ -20,7 +20,7 @@ STATUS: Schema = {
     "title": "Status",
     "type": "object",
     "properties": {
-        "state": {"enum": ["starting", "ready", "degraded", "off"]},
+        "state": {"enum": ["starting", "ready", "standby", "degraded", "off"]},
         "reason": TEXT,
         "version": TEXT,
         "device": TEXT_OR_NULL,
@@ -65,8 +65,8 @@ STATUS = {**STATUS, "required": list(STATUS["properties"]), "additionalPropertie
 def _status(asked: Asked, desk: Desk) -> dict[str, Any]:
     board = desk.health.snapshot()
     # What arrived and is not in the ledger yet, asked before the ledger: nothing is ever between.
-    # While we are off nothing waits for us.
-    waiting = 0 if board["state"] == "off" else len(desk.inbox)
+    # While we are off or stand by nothing waits for us.
+    waiting = 0 if board["state"] in ("off", "standby") else len(desk.inbox)
     queue, oldest = None, None
     try:
         if desk.ledger:
