@@ -15,7 +15,9 @@ import time
 import orthanc
 
 BASE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-NAME = "adjuvant"  # of the thread; those of others of ours begin with it
+NAME = "adjuvant"
+# Of the threads that run TensorFlow: cut short in there, they take the process down.
+COMPUTING = (NAME, "adjuvant-hand", "adjuvant-upgrade", "adjuvant-shadow")
 # Orthanc has to end within 10 s of SIGTERM, also while a job runs: the thread is a daemon.
 JOIN_S = 6.0
 STARTED_LOOK_S = 0.02
@@ -113,14 +115,11 @@ class Plugin:
             self.desk.inbox.wake()
         interpreter.join()
         end = time.monotonic() + JOIN_S
-        others = [one for one in threading.enumerate() if one.name.startswith(f"{NAME}-")]
-        for one in [self.thread, *others]:
-            if one is not threading.current_thread():
-                one.join(max(0.0, end - time.monotonic()))
-                if one.is_alive():
-                    # Cut short in TensorFlow it would crash; Orthanc's index is closed by now.
-                    _error(f"the thread {one.name} does not end: Orthanc's process ends without it")
-                    os._exit(0)
+        for one in [one for one in threading.enumerate() if one.name in COMPUTING]:
+            one.join(max(0.0, end - time.monotonic()))
+            if one.is_alive():  # Orthanc's index is closed by now
+                _error(f"the thread {one.name} does not end: Orthanc's process ends without it")
+                os._exit(0)
 
     def wait_for_end(self, interpreter):
         from adjuvant.listening import is_listening
