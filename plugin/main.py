@@ -52,20 +52,30 @@ class Plugin:
         threading.Thread(target=self.end_with_orthanc, name=f"{NAME}-end").start()
 
     def open(self):
-        """The desk, with which our own code is imported; None where it cannot be."""
+        """The desk, with which our own code is imported; None where it cannot be.
+
+        In a thread of ours: the stack of Orthanc's HTTP threads is too small for Python 3.14 to
+        compile a module (tried: a MemoryError).
+        """
         with self.opening:
             if self.desk is None and self.broken is None:
-                try:
-                    from adjuvant import __version__, api, health, inbox
-
-                    self.api = api
-                    self.has_users = _has_users()
-                    self.log = health.Log(_line(orthanc.LogInfo), _line(orthanc.LogWarning), _error)
-                    self.desk = api.Desk(health.Health(__version__), inbox.Inbox(), log=self.log)
-                except Exception as fault:
-                    self.broken = f"Adjuvant cannot be imported: {type(fault).__name__}: {fault}"
-                    _error(self.broken)
+                thread = threading.Thread(target=self.import_desk, name="adjuvant-import")
+                thread.start()
+                thread.join()
             return self.desk
+
+    def import_desk(self):
+        """Set `desk`, or say in `broken` why not."""
+        try:
+            from adjuvant import __version__, api, health, inbox
+
+            self.api = api
+            self.has_users = _has_users()
+            self.log = health.Log(_line(orthanc.LogInfo), _line(orthanc.LogWarning), _error)
+            self.desk = api.Desk(health.Health(__version__), inbox.Inbox(), log=self.log)
+        except Exception as fault:
+            self.broken = f"Adjuvant cannot be imported: {type(fault).__name__}: {fault}"
+            _error(self.broken)
 
     def extend_explorer(self):
         """Show us on Orthanc Explorer's pages, where this Orthanc has them."""
