@@ -103,10 +103,16 @@ def store_all(dicom_port: int, scans: Sequence[Dataset], senders: int) -> tuple[
     return perf_counter() - begun, [took for part in parts for took in part]
 
 
-def store_at_full_speed(dicom_port: int, scans: Sequence[Dataset], senders: int) -> float:
+def store_at_full_speed(
+    dicom_port: int,
+    scans: Sequence[Dataset],
+    senders: int,
+    begin: Callable[[], object] = lambda: None,
+) -> float:
     """Send with so many of DCMTK's storescu at once, each over one association: seconds in all.
 
-    They are quicker than Orthanc is, so that it is Orthanc that is measured.
+    They are quicker than Orthanc is, so that it is Orthanc that is measured. `begin` is called when
+    all is ready to be sent.
     """
     command = ["storescu", "-aec", "ADJUVANT", "localhost", str(dicom_port), "+sd"]
     with tempfile.TemporaryDirectory() as folder:
@@ -115,6 +121,7 @@ def store_at_full_speed(dicom_port: int, scans: Sequence[Dataset], senders: int)
             part.mkdir()
             for place, scan in enumerate(scans[number::senders]):
                 scan.save_as(part / f"{place}.dcm", enforce_file_format=True)
+        begin()
         begun = perf_counter()
         processes = [subprocess.Popen([*command, str(part)]) for part in parts]
         codes = [process.wait() for process in processes]

@@ -53,6 +53,11 @@ class Side:
     flood_per_second: list[float] = field(default_factory=list)
     read_in_flood: list[int] = field(default_factory=list)
 
+    def resume(self) -> None:
+        """Let the worker read, where there is one."""
+        if self.client is not None:
+            self.client.post("/adjuvant/resume", {})
+
     def done(self) -> int:
         """Scans that were read so far."""
         return 0 if self.client is None else int(self.client.status()["queue"]["done"])
@@ -89,9 +94,7 @@ def send_flood(side: Side, scans: Scans) -> None:
     """
     batch = scans.draw_many(SCANS_OF_A_FLOOD)
     before = side.done()
-    if side.client is not None:
-        side.client.post("/adjuvant/resume", {})
-    took = store_at_full_speed(side.server.dicom_port, batch, FLOOD_SENDERS)
+    took = store_at_full_speed(side.server.dicom_port, batch, FLOOD_SENDERS, side.resume)
     if side.client is not None:
         side.client.post("/adjuvant/pause", {})
         while side.client.status()["queue"]["running"]:

@@ -104,7 +104,10 @@ class Intake:
         if not self._found:
             instances, stable, self._last_page = self._sweep.page()
             self.ledger.hurry(stable)
-            self._found = [one for one in reversed(instances) if self._is_readable(one)]
+            queued = {instance for instance, _ in self._known(instances)}
+            self._found = [
+                one for one in reversed(instances) if one in queued or self._is_readable(one)
+            ]
         if not _headers_needed(readers, rules):
             found = reversed(self._found)
             tasks = [task for one in found for task in self._tasks(one, readers, rules)]

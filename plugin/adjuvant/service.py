@@ -209,7 +209,7 @@ class Service:
             corrections = Office(path.parent, archive, (health, self._log))
             since = self._since(path.parent, settings, archive)
             self._desk.corrections = corrections.open(
-                tuple(INTERPRETATIONS), settings.sweep_seconds, since
+                tuple(INTERPRETATIONS), settings.sweep_seconds, since, lambda: worker.makes_way
             )
             keeping.shadow.start(
                 Means(unhurried, limits, lambda: worker.busy, lambda: worker.loading.networks)

@@ -47,7 +47,7 @@ class Worker:
         self._collect_failures = 0
         self._abandoned = 0
         self._stumbles = 0
-        self._reading = False
+        self._reading = self._making_way = False
 
     def run(self) -> None:
         """Work until told to stop. Raises LedgerCorrupt: then a new ledger is needed."""
@@ -73,6 +73,11 @@ class Worker:
     def busy(self) -> bool:
         """Whether somebody waits for a scan, as far as is known without asking the ledger."""
         return self._reading or len(self._around.inbox) > 0
+
+    @property
+    def makes_way(self) -> bool:
+        """Whether scans come in a flood, so that nothing that can wait should ask Orthanc."""
+        return self._making_way
 
     @property
     def loading(self) -> Loading:
@@ -132,10 +137,14 @@ class Worker:
         """
         inbox, calls = self._around.inbox, self._around.inbox.calls
         until = time.monotonic() + LONGEST_WAY_S
-        while is_flood(inbox.arrivals - before, time.monotonic() - since):
-            before, since = inbox.arrivals, time.monotonic()
-            if since >= until or inbox.calls > calls or self._stop.wait(FLOOD_LOOK_S):
-                return
+        try:
+            while is_flood(inbox.arrivals - before, time.monotonic() - since):
+                self._making_way = True
+                before, since = inbox.arrivals, time.monotonic()
+                if since >= until or inbox.calls > calls or self._stop.wait(FLOOD_LOOK_S):
+                    return
+        finally:
+            self._making_way = False
 
     @property
     def _ready(self) -> bool:

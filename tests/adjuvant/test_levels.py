@@ -102,6 +102,16 @@ def test_a_flood_is_queued_in_a_few_transactions(
     assert len(department.around.inbox) == 0
 
 
+def test_the_walk_asks_nothing_about_what_is_queued(department: Department) -> None:
+    department.send("a")
+    department.collect()
+    department.put("b")
+    department.collect(walk=True)
+    asked = [one for one in department.orthanc.requests if "SopClassUid" in one]
+    assert [one.split("/")[2] for one in asked] == ["b"]
+    assert len(department.jobs()) == 2
+
+
 def test_where_all_scans_are_alike_no_header_is_read(department: Department) -> None:
     department.obey(rule(THYROID, Priority=7))
     department.send("a")

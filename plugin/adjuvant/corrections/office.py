@@ -3,6 +3,7 @@ all the same, and an alarm says why."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from adjuvant.archive import Archive
@@ -27,14 +28,20 @@ class Office:
         self._watch: Watch | None = None
 
     def open(
-        self, interpretations: tuple[str, ...], sweep_s: float, since: int
+        self,
+        interpretations: tuple[str, ...],
+        sweep_s: float,
+        since: int,
+        flooded: Callable[[], bool],
     ) -> CorrectionDesk | None:
-        """Begin to look, at the change `since` where nothing was looked at before; the desk, None
-        where the list cannot be opened."""
+        """Begin to look, at the change `since` where nothing was looked at before, not while
+        Orthanc is `flooded`; the desk, None where the list cannot be opened."""
         health, log = self._told
         try:
             self._register = self._opened()
-            self._watch = Watch(self._archive, self._register, interpretations, self._told, sweep_s)
+            self._watch = Watch(
+                self._archive, self._register, interpretations, self._told, sweep_s, flooded
+            )
             self._watch.start(since)
         except Fault as fault:
             what = f"corrections are not looked for: {fault}"

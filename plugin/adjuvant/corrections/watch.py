@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 
 from adjuvant.archive import Archive
 from adjuvant.corrections.recognise import Looked, Recogniser
@@ -20,10 +21,12 @@ from adjuvant.results.correction import SEGMENTATION_CLASSES
 ALARM = "corrections"
 LOWEST_PRIORITY = 19
 JOIN_S = 2.0
+FLOOD_LOOK_S = 0.25
 
 
 class Watch:
-    """Looks every `sweep_s` seconds; `since` is the change from which on scans are ours."""
+    """Looks every `sweep_s` seconds, but while Orthanc is `flooded` it asks it nothing; `since` is
+    the change from which on scans are ours."""
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Watch:
         interpretations: tuple[str, ...],
         told: tuple[Health, Log],
         sweep_s: float,
+        flooded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._archive = archive
         self._register = register
@@ -39,6 +43,7 @@ class Watch:
         self._sweep = Sweep(archive, register)
         self._health, self._log = told
         self._sweep_s = sweep_s
+        self._flooded = flooded
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -61,6 +66,8 @@ class Watch:
         while not last and not self._stop.is_set():
             instances, _, last = self._sweep.page()
             for instance in instances:
+                while self._flooded() and not self._stop.wait(FLOOD_LOOK_S):
+                    pass
                 if self._stop.is_set():
                     return
                 self._look(instance)

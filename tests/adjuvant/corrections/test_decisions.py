@@ -195,12 +195,12 @@ def test_a_damaged_list_is_set_aside_and_an_unreadable_record_is_an_alarm(
     (folder / INDEX_FILE).write_bytes(b"no database" * 1000)
     told = (health, Log.silent())
     opened = Office(folder, office.archive, told)
-    assert opened.open((), 60, 0) is not None
+    assert opened.open((), 60, 0, lambda: False) is not None
     opened.close()
     assert len(list(folder.glob("*.corrupt-*"))) == 1
     (folder / RECORD_FILE).mkdir()
     opened = Office(folder, office.archive, told)
-    assert opened.open((), 60, 0) is None
+    assert opened.open((), 60, 0, lambda: False) is None
     opened.close()
     (alarm,) = health.snapshot()["alarms"]
     assert "corrections are not looked for" in alarm["what"]

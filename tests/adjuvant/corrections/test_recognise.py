@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -50,7 +52,10 @@ class Room:
         self.lines: list[str] = []
         log = Log(self.lines.append, self.lines.append, self.lines.append)
         told = (self.health, log)
-        self.watch = Watch(self.archive, self.register, ("thyroid",), told, 0.01)
+        self.flooded = False
+        self.watch = Watch(
+            self.archive, self.register, ("thyroid",), told, 0.01, lambda: self.flooded
+        )
 
     def put(self, name: str, dataset: Dataset) -> None:
         self.orthanc.put(name, file_of(dataset))
@@ -218,3 +223,18 @@ def _until(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_nothing_is_looked_at_while_scans_come_in_a_flood(room: Room) -> None:
+    room.flooded = True
+    walking = threading.Thread(target=room.watch.walk)
+    walking.start()
+    try:
+        while not any("/changes" in one for one in room.orthanc.requests):
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert not any("/instances" in one for one in room.orthanc.requests)
+    finally:
+        room.flooded = False
+        walking.join()
+    assert any("/instances" in one for one in room.orthanc.requests)
