@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +54,8 @@ class Engine:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr(tempfile, "tempdir", None)  # which the service sets for its whole process
     with small_orthanc() as orthanc:
         yield Engine(orthanc, tmp_path, Desk(Health("0.1.0"), Inbox()), [])
 

@@ -65,8 +65,8 @@ def cluster() -> Iterator[Cluster]:
     """A server on a free port of the loopback interface."""
     programs = _programs()
     assert programs is not None
-    # Not in pytest's own folder, which only its owner may enter.
-    folder = Path(tempfile.mkdtemp(prefix="adjuvant-postgresql-"))
+    # Where the server's user may enter, wherever else temporary files go.
+    folder = Path(tempfile.mkdtemp(prefix="adjuvant-postgresql-", dir="/var/tmp"))
     data, password, running = folder / "data", folder / "password", False
     port, secret = free_port(), secrets.token_hex()
     password.write_text(secret)
