@@ -37,7 +37,7 @@ BURSTS = 6
 SCANS_OF_A_BURST = 24
 FLOODS = 5
 FLOOD_SENDERS = 8
-SCANS_OF_A_FLOOD = 1200  # ten seconds, so that the worker makes way more than once
+SCANS_OF_A_FLOOD = 1200  # ten seconds: as long as the worker makes way for one scan
 
 
 @dataclass
@@ -57,6 +57,13 @@ class Side:
         """Let the worker read, where there is one."""
         if self.client is not None:
             self.client.post("/adjuvant/resume", {})
+
+    def pause(self) -> None:
+        """Let the worker, where there is one, end what it reads and read nothing more."""
+        if self.client is not None:
+            self.client.post("/adjuvant/pause", {})
+            while self.client.status()["queue"]["running"]:
+                sleep(0.05)
 
     def done(self) -> int:
         """Scans that were read so far."""
@@ -95,10 +102,7 @@ def send_flood(side: Side, scans: Scans) -> None:
     batch = scans.draw_many(SCANS_OF_A_FLOOD)
     before = side.done()
     took = store_at_full_speed(side.server.dicom_port, batch, FLOOD_SENDERS, side.resume)
-    if side.client is not None:
-        side.client.post("/adjuvant/pause", {})
-        while side.client.status()["queue"]["running"]:
-            sleep(0.05)
+    side.pause()
     side.read_in_flood.append(side.done() - before)
     side.flood_per_second.append(len(batch) / took)
 

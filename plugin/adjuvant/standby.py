@@ -8,13 +8,13 @@ however it ends, and the next holder goes on where the ledger and the change log
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from adjuvant.api import Desk
     from adjuvant.health import Log
 
-STATE = "standby"
+STATE: Final = "standby"
 INDEXES = ("PostgreSQL", "MySQL")  # sections of the plugins that keep Orthanc's index in a server
 
 
@@ -34,7 +34,7 @@ def stand_by(desk: Desk, log: Log, holder: str) -> None:
     reason = f"another Orthanc on the same index reads ({holder}); this one does when it ends"
     if desk.health.snapshot()["state"] != STATE:
         log.warning(f"stands by: {reason}")
-    desk.health.become("standby", reason)
+    desk.health.become(STATE, reason)
 
 
 def take_over(desk: Desk, log: Log) -> None:

@@ -217,8 +217,6 @@ def _alarms(room: Room) -> list[dict[str, str]]:
 
 
 def _until(what: Callable[[], bool]) -> None:
-    import time
-
     deadline = time.monotonic() + 20
     while not what():
         assert time.monotonic() < deadline
@@ -230,8 +228,7 @@ def test_nothing_is_looked_at_while_scans_come_in_a_flood(room: Room) -> None:
     walking = threading.Thread(target=room.watch.walk)
     walking.start()
     try:
-        while not any("/changes" in one for one in room.orthanc.requests):
-            time.sleep(0.01)
+        _until(lambda: any("/changes" in one for one in room.orthanc.requests))
         time.sleep(0.2)
         assert not any("/instances" in one for one in room.orthanc.requests)
     finally:
