@@ -22,6 +22,8 @@ ALARM = "corrections"
 LOWEST_PRIORITY = 19
 JOIN_S = 2.0
 FLOOD_LOOK_S = 0.25
+# A fault may be Orthanc's end, after which the worker ends its scan before we are closed.
+END_S = 6.0
 
 
 class Watch:
@@ -83,7 +85,7 @@ class Watch:
                 self._health.settle(ALARM)
             except Exception as fault:  # a thread of its own: nobody else would tell
                 what = f"corrections are not looked for: {explain(fault)}"
-                if not self._stop.is_set() and self._health.alarm(ALARM, what):
+                if not self._stop.wait(END_S) and self._health.alarm(ALARM, what):
                     self._log.error(f"alarm: {what}")
             self._stop.wait(self._sweep_s)
 

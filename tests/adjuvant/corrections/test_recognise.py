@@ -13,6 +13,7 @@ import pytest
 from pydicom import Dataset
 
 from adjuvant.archive import Archive, Connection
+from adjuvant.corrections import watch
 from adjuvant.corrections.register import Correction, Register
 from adjuvant.corrections.watch import Watch
 from adjuvant.health import Health, Log
@@ -202,7 +203,10 @@ def test_nothing_is_stored_changed_or_deleted_in_orthanc(room: Room) -> None:
     assert not [one for one in room.orthanc.requests if one.startswith(changing)]
 
 
-def test_an_orthanc_that_fails_is_an_alarm_and_the_next_walk_settles_it(room: Room) -> None:
+def test_an_orthanc_that_fails_is_an_alarm_and_the_next_walk_settles_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "END_S", 0.1)
     room.orthanc.broken.add("changes")
     room.put("theirs", saved())
     room.watch.start(0)
