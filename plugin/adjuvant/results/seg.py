@@ -47,6 +47,7 @@ def build_segmentation(scan: Scan, findings: Findings, made_by: Algorithm) -> Da
     """
     require_uids(scan.header)
     result = _build_over_stand_in(scan, findings, made_by)
+    result.ContentCreatorName = ""  # a program, but the element must be there: PS3.3 Table 10-12
     _restore_references(result, scan)
     _modify_types(result, findings.segments)
     _write_frames(result, scan, findings.segments)
