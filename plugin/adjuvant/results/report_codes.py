@@ -14,8 +14,11 @@ from adjuvant.results.uids import named_uid
 
 SCHEME = "99ADJUVANT"
 
+# PS3.16 CID 7021 may be extended. Its (126000, DCM, "Imaging Measurement Report") says nothing of
+# who measured, and OHIF shows a report of that title only where it holds coordinates itself.
+TITLE = Code("ai-measurements", SCHEME, "AI Measurement Report")
+
 # PS3.16 annex D, as TID 1500, 1001, 1004, 4019, 1501 and 1410 ask for them.
-TITLE = Code("126000", "DCM", "Imaging Measurement Report")
 LANGUAGE = Code("121049", "DCM", "Language of Content Item and Descendants")
 ENGLISH = Code("en", "RFC5646", "English")
 OBSERVER_TYPE = Code("121005", "DCM", "Observer Type")

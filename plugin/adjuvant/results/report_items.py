@@ -76,7 +76,7 @@ def container(
     relationship: Relationship | None = "CONTAINS",
 ) -> Dataset:
     """A CONTAINER of other items; `template` is the number of a TID of PS3.16."""
-    values: dict[str, Any] = {"ContinuityOfContent": "CONTINUOUS", "ContentSequence": list(content)}
+    values: dict[str, Any] = {"ContinuityOfContent": "SEPARATE", "ContentSequence": list(content)}
     if template is not None:
         used = dataset(MappingResource="DCMR", TemplateIdentifier=template)
         values["ContentTemplateSequence"] = [used]
