@@ -9,16 +9,14 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from adjuvant.results.report_bytes import CONTENT, with_encoded_content
+from adjuvant.results.sequence_bytes import with_encoded_sequences
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 
 def encode(dataset: Dataset) -> bytes:
-    """The dataset as a DICOM file (PS3.10), in the transfer syntax of its file meta."""
+    """A result as a DICOM file (PS3.10), in the transfer syntax of its file meta."""
     buffer = BytesIO()
-    if CONTENT in dataset:
-        dataset = with_encoded_content(dataset)
-    dataset.save_as(buffer, enforce_file_format=True)
+    with_encoded_sequences(dataset).save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

@@ -96,8 +96,9 @@ def copy_identity(source: Dataset, result: Dataset) -> None:
     The result is to be written in explicit VR little endian."""
     for keyword, tag in _tags().items():
         result.pop(tag, None)
-        element = _as_bytes(source, tag) or readable(source, tag)
-        if element is not None:
+        if (raw := _as_bytes(source, tag)) is not None:
+            result[tag] = raw
+        elif (element := readable(source, tag)) is not None:
             result[tag] = deepcopy(element)
         elif keyword in REQUIRED_MAYBE_EMPTY:
             result[tag] = DataElement(tag, dictionary_VR(tag), None)

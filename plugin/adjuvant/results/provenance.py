@@ -22,6 +22,7 @@ from pydicom.valuerep import DA, TM
 from adjuvant import __version__
 from adjuvant.chain import Algorithm
 from adjuvant.header import items, text, values, whole_number
+from adjuvant.results.datasets import dataset
 from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
 
 __all__ = ["MANUFACTURER", "MODEL_NAME", "device_uid", "is_own", "result_uid"]
@@ -89,15 +90,16 @@ def software_versions(made_by: Algorithm) -> list[str]:
 
 def processing_equipment(made_by: Algorithm) -> Dataset:
     """The item of ContributingEquipmentSequence that IHE AIR asks for."""
-    item = Dataset()
-    item.PurposeOfReferenceCodeSequence = [code_item(*PROCESSING_EQUIPMENT)]
-    item.Manufacturer = MANUFACTURER
-    item.ManufacturerModelName = MODEL_NAME
-    item.SoftwareVersions = software_versions(made_by)
-    item.DeviceSerialNumber = made_by.digest
-    item.DeviceUID = device_uid(made_by.digest)
-    item.ContributionDescription = f"{ADJUVANT_ONLY}. {warning(made_by)}".strip()
-    return item
+    digest = made_by.digest
+    return dataset(
+        PurposeOfReferenceCodeSequence=[code_item(*PROCESSING_EQUIPMENT)],
+        Manufacturer=MANUFACTURER,
+        ManufacturerModelName=MODEL_NAME,
+        SoftwareVersions=software_versions(made_by),
+        DeviceSerialNumber=digest,
+        DeviceUID=device_uid(digest),
+        ContributionDescription=f"{ADJUVANT_ONLY}. {warning(made_by)}".strip(),
+    )
 
 
 def _acquisition(source: Dataset) -> list[Dataset]:
@@ -166,6 +168,4 @@ def _is_date(date: str) -> bool:
 
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:
     """One item of a code sequence (PS3.3 section 8.8)."""
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item
+    return dataset(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)

@@ -12,10 +12,8 @@ PARTIAL; CompletionFlagDescription says which.
 from __future__ import annotations
 
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     Comprehensive3DSRStorage,
-    ExplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -27,6 +25,7 @@ from adjuvant.header import whole_number
 from adjuvant.results import provenance, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results import report_items as items
+from adjuvant.results.datasets import file_meta_of, plain
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.report_groups import closer_looks, groups_of, summary
 from adjuvant.scan import Scan
@@ -69,7 +68,7 @@ def build_refusal_report(
     result = _build(header, interpretation, made_by, [group], "refusal")
     result.CurrentRequestedProcedureEvidenceSequence = _evidence(header, [_source(header)])
     result.CompletionFlag = "PARTIAL"
-    result.CompletionFlagDescription = items.plain(f"Refused: {refusal.code}")[:64]
+    result.CompletionFlagDescription = plain(f"Refused: {refusal.code}")[:64]
     return result
 
 
@@ -91,19 +90,11 @@ def _build(
     result.PerformedProcedureCodeSequence = []
     result.ReferencedPerformedProcedureStepSequence = []
     result.CodingSchemeIdentificationSequence = [words.coding_scheme()]
-    result.file_meta = _file_meta(result)
+    result.file_meta = file_meta_of(result)
     copy_identity(header, result)
     provenance.describe_equipment(result, header, made_by)
     provenance.set_moment(result, header)
     return result
-
-
-def _file_meta(result: Dataset) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = result.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = result.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return meta
 
 
 def _content(made_by: Algorithm, groups: list[Dataset]) -> list[Dataset]:

@@ -19,6 +19,7 @@ from adjuvant.results import provenance, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results import report_items as items
 from adjuvant.results.anatomy import ORGANS, is_anatomy
+from adjuvant.results.datasets import plain
 from adjuvant.scan import Frame, Scan
 from adjuvant.structures import StructureMeasures, measure_structures
 
@@ -242,7 +243,7 @@ def _site(segment: Segment, one: StructureMeasures, findings: Findings) -> list[
 
 
 def _concept(code: Code) -> ConceptCode:
-    return ConceptCode(code.value, code.scheme, items.plain(code.meaning))
+    return ConceptCode(code.value, code.scheme, plain(code.meaning))
 
 
 def _instance(source: Dataset) -> tuple[str, str]:

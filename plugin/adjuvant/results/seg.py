@@ -1,8 +1,8 @@
 """DICOM SEG of a planar nuclear medicine scan (PS3.3 A.51), all frames of it in one instance.
 
 highdicom refuses NM as it is: more than one frame without a Frame of Reference, or no functional
-groups. So highdicom builds the object over a stand-in for one frame, a plain image of the same
-matrix, and this module writes what differs: the frames, their references, and the patient.
+groups. So this module writes what highdicom would: a test compares the two over a plain image of
+the same matrix, and highdicom reads the masks back.
 
 Two attributes exist because viewers need them, and say nothing of the patient:
 PlaneOrientationSequence (1,0,0,0,1,0) is the image plane's own, the same for every view (OHIF
@@ -14,22 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple
+from functools import lru_cache
 
-import highdicom as hd
 import numpy as np
+from highdicom.color import CIELabColor
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code as ConceptCode
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import SegmentationStorage
 from pydicom.valuerep import DS
 
 from adjuvant.chain import Algorithm
 from adjuvant.findings import Findings, Segment
+from adjuvant.model import Model
 from adjuvant.results import provenance, uids
 from adjuvant.results.anatomy import ORGANS, concept, is_anatomy
-from adjuvant.results.colours import segment_colour
+from adjuvant.results.colours import RGB, segment_colour
+from adjuvant.results.datasets import coded, dataset, file_meta_of, padded
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.report_codes import coding_scheme
 from adjuvant.scan import Frame, Scan
@@ -46,64 +48,51 @@ def build_segmentation(scan: Scan, findings: Findings, made_by: Algorithm) -> Da
     segment, then by source frame. Raises Refusal where the source has no UIDs to refer to.
     """
     require_uids(scan.header)
-    result = _build_over_stand_in(scan, findings, made_by)
-    result.ContentCreatorName = ""  # a program, but the element must be there: PS3.3 Table 10-12
-    _restore_references(result, scan)
-    _modify_types(result, findings.segments)
+    result = _describe(scan, findings, made_by)
     _write_frames(result, scan, findings.segments)
     _write_geometry(result, scan)
+    result.file_meta = file_meta_of(result)
     copy_identity(scan.header, result)
     provenance.describe_equipment(result, scan.header, made_by)
     provenance.set_moment(result, scan.header)
     return result
 
 
-def stand_in(scan: Scan) -> Dataset:
-    """One frame of the scan as an anonymous image of a class that highdicom accepts.
-
-    Names, dates and sexes that real headers hold, and highdicom refuses, never reach it.
-    """
-    image = Dataset()
-    image.SOPClassUID = SecondaryCaptureImageStorage
-    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(image, keyword, scan.header.get(keyword))
-    image.Modality = "NM"
-    image.Rows, image.Columns = scan.shape
-    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"):
-        setattr(image, keyword, None)
-    for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
-        setattr(image, keyword, None)
-    return image
-
-
-def _build_over_stand_in(scan: Scan, findings: Findings, made_by: Algorithm) -> Dataset:
+def _describe(scan: Scan, findings: Findings, made_by: Algorithm) -> Dataset:
+    """Everything but the frames (PS3.3 C.8.20.2), and whose they are."""
     names = (scan.header.SOPInstanceUID, findings.interpretation, made_by.digest)
     sop_instance_uid = uids.result_uid(*names, "seg")
-    return hd.seg.Segmentation(
-        source_images=[stand_in(scan)],
-        pixel_array=np.zeros((1, *scan.shape, len(findings.segments)), np.uint8),
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=_describe(findings, made_by, sop_instance_uid),
-        series_instance_uid=uids.series_uid(*names, "seg"),
-        series_number=provenance.series_number(scan.header, "seg"),
-        sop_instance_uid=sop_instance_uid,
-        instance_number=1,
-        manufacturer=provenance.MANUFACTURER,
-        manufacturer_model_name=provenance.MODEL_NAME,
-        software_versions=made_by.title,
-        device_serial_number=made_by.digest,
-        omit_empty_frames=False,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        content_label=_content_label(findings.interpretation),
-        content_description=provenance.warning(made_by) or provenance.ADJUVANT_ONLY,
-        series_description=provenance.series_description(
-            f"{findings.interpretation} outline", made_by
-        ),
-        # A stand-in has no character set; the source's own comes with its patient.
-        specific_character_set=None,
-        content_date="19000101",
-        content_time="000000",
+    rows, columns = scan.shape
+    title = provenance.series_description(f"{findings.interpretation} outline", made_by)
+    result = dataset(
+        SOPClassUID=SegmentationStorage,
+        SOPInstanceUID=sop_instance_uid,
+        SeriesInstanceUID=uids.series_uid(*names, "seg"),
+        SeriesNumber=provenance.series_number(scan.header, "seg"),
+        SeriesDescription=title,
+        Modality="SEG",
+        InstanceNumber=1,
+        ImageType=["DERIVED", "PRIMARY"],
+        ContentLabel=_content_label(findings.interpretation),
+        ContentDescription=provenance.warning(made_by) or provenance.ADJUVANT_ONLY,
+        ContentCreatorName="",  # a program, but it must be there (PS3.3 Table 10-12)
+        SamplesPerPixel=1,
+        PhotometricInterpretation="MONOCHROME2",
+        Rows=rows,
+        Columns=columns,
+        BitsAllocated=1,
+        BitsStored=1,
+        HighBit=0,
+        PixelRepresentation=0,
+        LossyImageCompression="00",
+        PresentationLUTShape="IDENTITY",
+        SegmentationType="BINARY",
+        SegmentSequence=list(_segments(findings, made_by, sop_instance_uid)),
+        ReferencedSeriesSequence=[_source_series(scan.header)],
     )
+    if any(segment.modifier for segment in findings.segments):
+        result.CodingSchemeIdentificationSequence = [coding_scheme()]
+    return result
 
 
 def _content_label(interpretation: str) -> str:
@@ -112,71 +101,74 @@ def _content_label(interpretation: str) -> str:
     return "".join(letters)[:16]
 
 
-def _describe(
-    findings: Findings, made_by: Algorithm, sop_instance_uid: str
-) -> list[hd.seg.SegmentDescription]:
+def _segments(findings: Findings, made_by: Algorithm, sop_instance_uid: str) -> Iterator[Dataset]:
     """PS3.3 C.8.20.4: what each segment is, where it lies, and which algorithm drew it."""
-    algorithms = [
-        hd.AlgorithmIdentificationSequence(
-            name=f"{provenance.MODEL_NAME} {model.name}",
-            family=codes.DCM.ArtificialIntelligence,
-            version=model.version,
-            source=provenance.MANUFACTURER,
-            parameters={"threshold": f"{model.output.threshold:g}", "digest": model.digest},
+    for number, segment in enumerate(findings.segments, 1):
+        algorithm = _algorithm(made_by.models[segment.drawn_by])
+        item = dataset(
+            SegmentNumber=number,
+            SegmentLabel=segment.label,
+            SegmentAlgorithmType="AUTOMATIC",
+            SegmentAlgorithmName=algorithm.AlgorithmName,
+            SegmentationAlgorithmIdentificationSequence=[algorithm],
+            SegmentedPropertyCategoryCodeSequence=[coded(concept(segment.category))],
+            SegmentedPropertyTypeCodeSequence=[_type(segment)],
+            RecommendedDisplayCIELabValue=list(_cielab(segment_colour(segment))),
+            TrackingID=segment.label,
+            TrackingUID=uids.tracking_uid(sop_instance_uid, segment.label),
         )
-        for model in made_by.models
-    ]
-    return [
-        hd.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=segment.label,
-            segmented_property_category=concept(segment.category),
-            segmented_property_type=concept(segment.type),
-            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithms[segment.drawn_by],
-            tracking_id=segment.label,
-            tracking_uid=uids.tracking_uid(sop_instance_uid, segment.label),
-            anatomic_regions=_organ(segment, findings.interpretation) or None,
-            display_color=hd.color.CIELabColor.from_rgb(*segment_colour(segment)),
-        )
-        for number, segment in enumerate(findings.segments, 1)
-    ]
-
-
-def _organ(segment: Segment, interpretation: str) -> list[ConceptCode]:
-    """Where a segment lies that is no place of the body itself."""
-    organ = None if is_anatomy(segment) else ORGANS.get(interpretation)
-    return [] if organ is None else [organ]
-
-
-def _modify_types(result: Dataset, segments: tuple[Segment, ...]) -> None:
-    """More of a segment's type, by our own codes, which are identified as such."""
-    for item, segment in zip(result.SegmentSequence, segments, strict=True):
+        organ = None if is_anatomy(segment) else ORGANS.get(findings.interpretation)
+        if organ is not None:  # where it lies that is no place of the body itself
+            item.AnatomicRegionSequence = [coded(organ)]
         if segment.modifier is not None:
-            type_ = item.SegmentedPropertyTypeCodeSequence[0]
-            modifier = provenance.code_item(*astuple(segment.modifier))
-            type_.SegmentedPropertyTypeModifierCodeSequence = [modifier]
             item.SegmentDescription = segment.modifier.meaning
-    if any(segment.modifier for segment in segments):
-        result.CodingSchemeIdentificationSequence = [coding_scheme()]
+        yield item
 
 
-def _restore_references(result: Dataset, scan: Scan) -> None:
-    """Name the source by its own class; OHIF drops a SEG without ReferencedSeriesSequence."""
-    instance = Dataset()
-    instance.ReferencedSOPClassUID = scan.header.SOPClassUID
-    instance.ReferencedSOPInstanceUID = scan.header.SOPInstanceUID
-    series = Dataset()
-    series.SeriesInstanceUID = scan.header.SeriesInstanceUID
-    series.ReferencedInstanceSequence = [instance]
-    result.ReferencedSeriesSequence = [series]
-    result.pop("SourceImageSequence", None)
+def _type(segment: Segment) -> Dataset:
+    """What it is; more of it by a code of our own, which is identified as such."""
+    type_ = concept(segment.type)
+    if segment.modifier is None:
+        return coded(type_)
+    modifier = provenance.code_item(*astuple(segment.modifier))
+    return dataset(
+        CodeValue=type_.value,
+        CodingSchemeDesignator=type_.scheme_designator,
+        CodeMeaning=type_.meaning,
+        SegmentedPropertyTypeModifierCodeSequence=[modifier],
+    )
+
+
+def _algorithm(model: Model) -> Dataset:
+    """PS3.3 Table 10-19."""
+    return dataset(
+        AlgorithmName=f"{provenance.MODEL_NAME} {model.name}",
+        AlgorithmFamilyCodeSequence=[coded(codes.DCM.ArtificialIntelligence)],
+        AlgorithmVersion=model.version,
+        AlgorithmSource=provenance.MANUFACTURER,
+        AlgorithmParameters=f"threshold={model.output.threshold:g},digest={model.digest}",
+    )
+
+
+@lru_cache(maxsize=32)
+def _cielab(colour: RGB) -> tuple[int, ...]:
+    return tuple(CIELabColor.from_rgb(*colour).value)
+
+
+def _source_series(source: Dataset) -> Dataset:
+    """The scan; OHIF drops a SEG without it."""
+    instance = dataset(
+        ReferencedSOPClassUID=source.SOPClassUID, ReferencedSOPInstanceUID=source.SOPInstanceUID
+    )
+    return dataset(
+        SeriesInstanceUID=source.SeriesInstanceUID, ReferencedInstanceSequence=[instance]
+    )
 
 
 def _write_frames(result: Dataset, scan: Scan, segments: tuple[Segment, ...]) -> None:
     """Frames of all segments, bits packed across frame borders (PS3.5 section 8.2)."""
     organization = uids.named_uid("dimensions", result.SOPInstanceUID)
-    result.DimensionOrganizationSequence[0].DimensionOrganizationUID = organization
+    result.DimensionOrganizationSequence = [dataset(DimensionOrganizationUID=organization)]
     result.DimensionIndexSequence = list(_dimensions(organization))
     written = [
         (number, place)
@@ -191,8 +183,8 @@ def _write_frames(result: Dataset, scan: Scan, segments: tuple[Segment, ...]) ->
     ]
     result.NumberOfFrames = len(written)
     result.SegmentsOverlap = "YES" if _overlap(segments) else "NO"
-    result.PixelData = pack(np.stack([segments[number].masks[place] for number, place in written]))
-    result["PixelData"].VR = "OB"
+    masks = np.stack([segments[number].masks[place] for number, place in written])
+    result.add_new("PixelData", "OB", pack(masks))
 
 
 def _overlap(segments: tuple[Segment, ...]) -> bool:
@@ -207,8 +199,7 @@ def _overlap(segments: tuple[Segment, ...]) -> bool:
 
 def pack(masks: NDArray[np.bool_]) -> bytes:
     """Bits of bool masks of any shape, first pixel in the lowest bit, padded to an even length."""
-    packed = np.packbits(masks.ravel(), bitorder="little").tobytes()
-    return packed + b"\0" * (len(packed) % 2)
+    return padded(np.packbits(masks.ravel(), bitorder="little").tobytes())
 
 
 def _dimensions(organization: str) -> Iterator[Dataset]:
@@ -218,49 +209,44 @@ def _dimensions(organization: str) -> Iterator[Dataset]:
         (FRAME_CONTENT, FRAME_LABEL, "Source frame"),
     )
     for group, attribute, label in pointers:
-        item = Dataset()
-        item.DimensionOrganizationUID = organization
-        item.FunctionalGroupPointer = group
-        item.DimensionIndexPointer = attribute
-        item.DimensionDescriptionLabel = label
-        yield item
+        yield dataset(
+            DimensionOrganizationUID=organization,
+            FunctionalGroupPointer=group,
+            DimensionIndexPointer=attribute,
+            DimensionDescriptionLabel=label,
+        )
 
 
 def _functional_groups(frame: Frame, derivation: Dataset, index: tuple[int, int]) -> Dataset:
     """One item of PerFrameFunctionalGroupsSequence; `index` is (segment number, place of frame)."""
-    content = Dataset()
-    content.DimensionIndexValues = list(index)
-    content.FrameLabel = f"Frame {frame.number}"
-    segment = Dataset()
-    segment.ReferencedSegmentNumber = index[0]
-    groups = Dataset()
-    groups.FrameContentSequence = [content]
-    groups.DerivationImageSequence = [derivation]
-    groups.SegmentIdentificationSequence = [segment]
-    return groups
+    content = dataset(DimensionIndexValues=list(index), FrameLabel=f"Frame {frame.number}")
+    return dataset(
+        FrameContentSequence=[content],
+        DerivationImageSequence=[derivation],
+        SegmentIdentificationSequence=[dataset(ReferencedSegmentNumber=index[0])],
+    )
 
 
 def _derivation(source: Dataset, frame_number: int) -> Dataset:
     """PS3.3 C.7.6.16.2.6: the frame of the source that this one was drawn on."""
-    image = Dataset()
-    image.ReferencedSOPClassUID = source.SOPClassUID
-    image.ReferencedSOPInstanceUID = source.SOPInstanceUID
-    image.ReferencedFrameNumber = frame_number
-    image.PurposeOfReferenceCodeSequence = [
-        provenance.code_item("121322", "DCM", "Source image for image processing operation")
-    ]
-    image.SpatialLocationsPreserved = "YES"
-    derivation = Dataset()
-    derivation.SourceImageSequence = [image]
-    derivation.DerivationCodeSequence = [provenance.code_item("113076", "DCM", "Segmentation")]
-    return derivation
+    image = dataset(
+        ReferencedSOPClassUID=source.SOPClassUID,
+        ReferencedSOPInstanceUID=source.SOPInstanceUID,
+        ReferencedFrameNumber=frame_number,
+        PurposeOfReferenceCodeSequence=[
+            provenance.code_item("121322", "DCM", "Source image for image processing operation")
+        ],
+        SpatialLocationsPreserved="YES",
+    )
+    return dataset(
+        SourceImageSequence=[image],
+        DerivationCodeSequence=[provenance.code_item("113076", "DCM", "Segmentation")],
+    )
 
 
 def _write_geometry(result: Dataset, scan: Scan) -> None:
-    shared = Dataset()
-    orientation = Dataset()
-    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    shared.PlaneOrientationSequence = [orientation]
+    orientation = dataset(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    shared = dataset(PlaneOrientationSequence=[orientation])
     if scan.spacing_mm is not None:
         measures = Dataset()
         measures.PixelSpacing = [DS(mm, auto_format=True) for mm in scan.spacing_mm]

@@ -19,11 +19,11 @@ from adjuvant.lobes import lobe_segments
 from adjuvant.results import encode, provenance, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results.capture import build_capture
+from adjuvant.results.datasets import plain
 from adjuvant.results.identity import differing_identity
 from adjuvant.results.report import build_refusal_report, build_report
 from adjuvant.results.report_check import wrong_report
 from adjuvant.results.report_groups import algorithm
-from adjuvant.results.report_items import plain
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
 from tests.adjuvant.results.examples import dciodvfy, findings, gland_masks, model, scan_of, views

@@ -1,8 +1,8 @@
-"""A report's content tree as bytes, in explicit VR little endian (PS3.5 sections 7.1.2 and 7.5).
+"""The long sequences of our results as bytes, in explicit VR little endian (PS3.5 7.1.2, 7.5).
 
-pydicom takes 16 ms for the 1,400 elements of a report of two views, for it looks at each for what a
-report does not have (VRs that depend on other elements, character sets). This takes a quarter, for
-which a physician waits; tests compare the two byte by byte.
+pydicom takes 16 ms for the 1,400 elements of a report of two views, and 10 ms for a segmentation,
+for it looks at each for what they do not have (VRs that depend on other elements, character sets).
+This takes a quarter, for which a physician waits; tests compare the two byte by byte.
 """
 
 from __future__ import annotations
@@ -15,18 +15,27 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
-CONTENT = Tag("ContentSequence")
+LONG_SEQUENCES = tuple(
+    Tag(keyword)
+    for keyword in ("ContentSequence", "PerFrameFunctionalGroupsSequence", "SegmentSequence")
+)
 ITEM = struct.Struct("<HHL")
 SHORT = struct.Struct("<HH2sH")
 LONG = struct.Struct("<HH2sHL")
+NUMBERS = {"US": struct.Struct("<H"), "UL": struct.Struct("<L")}
+TEXT = frozenset("CS DS IS LO LT SH ST UI UT".split())  # noqa: SIM905
 
 
-def with_encoded_content(report: Dataset) -> Dataset:
-    """The same report, whose content is bytes already; `report` stays as it is."""
-    copy = Dataset(dict(report.items()))
-    copy.file_meta = report.file_meta
-    data = encoded_items(report[CONTENT].value)
-    copy[CONTENT] = RawDataElement(CONTENT, "SQ", len(data), data, 0, False, True)
+def with_encoded_sequences(result: Dataset) -> Dataset:
+    """The same result, whose long sequences are bytes already; `result` stays as it is."""
+    found = [tag for tag in LONG_SEQUENCES if tag in result]
+    if not found:
+        return result
+    copy = Dataset(dict(result.items()))
+    copy.file_meta = result.file_meta
+    for tag in found:
+        data = encoded_items(result[tag].value)
+        copy[tag] = RawDataElement(tag, "SQ", len(data), data, 0, False, True)
     # Only then does pydicom write raw bytes as they are.
     copy.set_original_encoding(False, True, copy._character_set)
     return copy
@@ -54,7 +63,9 @@ def _value(element: DataElement) -> bytes:
     if vr == "SQ":
         return encoded_items(value)
     values = value if isinstance(value, MultiValue) else [value]
-    if vr == "US":
-        return b"".join(struct.pack("<H", one) for one in values)
+    if vr in NUMBERS:
+        return b"".join(NUMBERS[vr].pack(one) for one in values)
+    if vr not in TEXT:
+        raise ValueError(f"{element.tag}: no result of ours holds VR {vr} in a sequence")
     text = "\\".join(str(one) for one in values).encode("ascii")
     return text + (b"\0" if vr == "UI" else b" ") * (len(text) % 2)

@@ -1,4 +1,4 @@
-"""Our encoding of a report's content is pydicom's, byte by byte, only sooner."""
+"""Our encoding of the long sequences of a result is pydicom's, byte by byte, only sooner."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydicom import Dataset, dcmread
 from adjuvant.errors import Refusal
 from adjuvant.results import encode
 from adjuvant.results.report import build_refusal_report, build_report
+from adjuvant.results.seg import build_segmentation
 from tests.adjuvant.results.examples import findings, model, scan_of, views
 from tests.builder import to_bytes
 from tests.headers import STYLES
@@ -26,6 +27,21 @@ def test_the_report_of_every_style_is_encoded_as_pydicom_does(style: str):
     scan = scan_of(STYLES[style]())
     report = build_report(scan, findings(scan), model())
     assert encode(report) == by_pydicom(report)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_segmentation_of_every_style_too(style: str):
+    scan = scan_of(STYLES[style]())
+    segmentation = build_segmentation(scan, findings(scan), model())
+    assert encode(segmentation) == by_pydicom(segmentation)
+
+
+def test_what_it_does_not_know_is_named():
+    scan = views("anterior")
+    report = build_report(scan, findings(scan), model())
+    report.ContentSequence[0].add_new("ImplantSize", "FD", 1.5)
+    with pytest.raises(ValueError, match=r"\(0068,6210\): no result of ours holds VR FD"):
+        encode(report)
 
 
 def test_a_report_without_structures_and_one_of_a_refusal_too():
