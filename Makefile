@@ -89,8 +89,14 @@ lint: setup-dev ## style
 types: setup-dev ## types
 	@$(PYTHON) -m mypy
 
+# Other engines that run the same network, to compare with; nothing else needs them.
+ENGINES = .venv/engines
+ENGINE_PACKAGES = onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 tf2onnx==1.17.0
+
 benchmarks: setup-dev ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
-	@$(PYTHON) -m benchmarks $(ARGS)
+	@test -d $(ENGINES) || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
+		$(ENGINE_PACKAGES)
+	@PYTHONPATH=$(ENGINES) $(PYTHON) -m benchmarks $(ARGS)
 
 COMPILE = $(PYTHON) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links $(ARGS)

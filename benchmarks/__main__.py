@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import building, endurance, footprint, latency, reception, shadow
+from benchmarks import building, endurance, engines, footprint, latency, reception, shadow
 from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save, with_load
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "latency": latency.measure,
     "shadow": shadow.measure,
     "building": building.measure,
+    "engines": engines.measure,
     "footprint": footprint.measure,
     "endurance": endurance.measure,
 }

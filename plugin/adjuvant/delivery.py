@@ -23,7 +23,9 @@ KINDS = {
 }
 
 # Refusals that are not about a scan that the department waits for, or leave nothing to refer to.
-UNREPORTED = frozenset({"deleted", "missing-uid", "not-applicable", "not-dicom", "too-large"})
+UNREPORTED = frozenset(
+    {"bad-uid", "deleted", "missing-uid", "not-applicable", "not-dicom", "too-large"}
+)
 
 
 def chosen(results: Sequence[Dataset], kinds: Collection[str]) -> list[Dataset]:

@@ -74,8 +74,8 @@ class Training(Strict):
 class Model(Strict):
     """The whole contract of one model version."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", max_length=20)
     weights: Weights
     sample: SampleFile | None = Field(
         default=None, description="Versions without one cannot be checked where they are to run."

@@ -206,7 +206,7 @@ class Service:
             self._desk.models = keeping.desk(worker.loading)
             limits = Limits(settings.maximum_matrix, settings.maximum_frames)
             unhurried = archive.another(UNHURRIED_S)
-            corrections = Office(path.parent, archive, (health, self._log))
+            corrections = Office(path.parent, archive, (health, self._log), self._stop.is_set)
             since = self._since(path.parent, settings, archive)
             self._desk.corrections = corrections.open(
                 tuple(INTERPRETATIONS), settings.sweep_seconds, since, lambda: worker.makes_way

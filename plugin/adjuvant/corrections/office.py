@@ -20,10 +20,17 @@ TIMEOUT_S = (5.0, 60.0)  # nobody waits for it
 class Office:
     """The list, the thread that fills it, and the desk. `told` is where alarms and lines go."""
 
-    def __init__(self, folder: Path, archive: Archive, told: tuple[Health, Log]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        archive: Archive,
+        told: tuple[Health, Log],
+        ends: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._folder = folder
         self._archive = archive.another(TIMEOUT_S)
         self._told = told
+        self._ends = ends
         self._register: Register | None = None
         self._watch: Watch | None = None
 
@@ -40,7 +47,13 @@ class Office:
         try:
             self._register = self._opened()
             self._watch = Watch(
-                self._archive, self._register, interpretations, self._told, sweep_s, flooded
+                self._archive,
+                self._register,
+                interpretations,
+                self._told,
+                sweep_s,
+                flooded,
+                self._ends,
             )
             self._watch.start(since)
         except Fault as fault:

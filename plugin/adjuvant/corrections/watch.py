@@ -22,13 +22,11 @@ ALARM = "corrections"
 LOWEST_PRIORITY = 19
 JOIN_S = 2.0
 FLOOD_LOOK_S = 0.25
-# A fault may be Orthanc's end, after which the worker ends its scan before we are closed.
-END_S = 6.0
 
 
 class Watch:
-    """Looks every `sweep_s` seconds, but while Orthanc is `flooded` it asks it nothing; `since` is
-    the change from which on scans are ours."""
+    """Looks every `sweep_s` seconds, but while Orthanc is `flooded` it asks it nothing; where
+    Orthanc `ends`, it is no fault that it does not answer."""
 
     def __init__(
         self,
@@ -38,6 +36,7 @@ class Watch:
         told: tuple[Health, Log],
         sweep_s: float,
         flooded: Callable[[], bool] = lambda: False,
+        ends: Callable[[], bool] = lambda: False,
     ) -> None:
         self._archive = archive
         self._register = register
@@ -46,6 +45,7 @@ class Watch:
         self._health, self._log = told
         self._sweep_s = sweep_s
         self._flooded = flooded
+        self._ends = ends
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -85,9 +85,12 @@ class Watch:
                 self._health.settle(ALARM)
             except Exception as fault:  # a thread of its own: nobody else would tell
                 what = f"corrections are not looked for: {explain(fault)}"
-                if not self._stop.wait(END_S) and self._health.alarm(ALARM, what):
+                if not self._leaving() and self._health.alarm(ALARM, what):
                     self._log.error(f"alarm: {what}")
             self._stop.wait(self._sweep_s)
+
+    def _leaving(self) -> bool:
+        return self._stop.is_set() or self._ends()
 
     def _look(self, instance: str) -> None:
         try:

@@ -8,7 +8,7 @@ decodes only where somebody asks.
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pydicom import DataElement, Dataset
@@ -19,6 +19,9 @@ from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian
 
+# Characters, by VR (PS3.5 section 6.2).
+LONGEST = {"CS": 16, "DS": 16, "IS": 12, "LO": 64, "SH": 16, "UI": 64}
+
 
 def plain(text: str) -> str:
     """Text in ASCII, which every character set of a source can hold: `cm²` becomes `cm2`."""
@@ -27,7 +30,10 @@ def plain(text: str) -> str:
 
 
 def dataset(**values: Any) -> Dataset:
-    """A dataset of these keywords, in a fraction of the time that setting attributes takes."""
+    """A dataset of these keywords, in a fraction of the time that setting attributes takes.
+
+    Text must be ASCII (`plain`), and no longer than its VR allows: raises ValueError.
+    """
     elements: dict[BaseTag, DataElement | RawDataElement] = {}
     for keyword, value in values.items():
         tag, vr = _entry(keyword)
@@ -36,7 +42,7 @@ def dataset(**values: Any) -> Dataset:
     return Dataset(elements)
 
 
-@lru_cache(maxsize=64)
+@cache  # the keywords that results have
 def _entry(keyword: str) -> tuple[BaseTag, str]:
     tag = Tag(keyword)
     return tag, dictionary_VR(tag)
@@ -45,6 +51,8 @@ def _entry(keyword: str) -> tuple[BaseTag, str]:
 @lru_cache(maxsize=1024)  # codes and UIDs come again and again
 def _text(tag: BaseTag, vr: str, value: str) -> RawDataElement:
     """An element of ASCII text, padded to an even length (PS3.5 section 6.2)."""
+    if len(value) > LONGEST.get(vr, len(value)):
+        raise ValueError(f"{tag}: {len(value)} characters, but VR {vr} holds {LONGEST[vr]}")
     data = value.encode("ascii")
     data += (b"\0" if vr == "UI" else b" ") * (len(data) % 2)
     return RawDataElement(tag, vr, len(data), data, 0, False, True)

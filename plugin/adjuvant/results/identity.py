@@ -8,6 +8,7 @@ survive being decoded.
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from functools import lru_cache
 
@@ -75,13 +76,18 @@ StudyID AccessionNumber
 TEXT = frozenset("AS CS DA DS IS LO LT PN SH ST TM UC UI UR UT".split())  # noqa: SIM905
 
 REQUIRED_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+UID = re.compile(r"[0-9.]{1,64}")
 
 
 def require_uids(source: Dataset) -> None:
-    """Raise Refusal where the source lacks a UID, without which a result can point to nothing."""
+    """Raise Refusal where the source lacks a UID, without which a result can point to nothing, or
+    has something else there, which no result may repeat (PS3.5 section 9.1)."""
     for keyword in REQUIRED_UIDS:
-        if not source.get(keyword):
+        value = source.get(keyword)
+        if not value:
             raise Refusal("missing-uid", f"the header has no {keyword}")
+        if not UID.fullmatch(str(value)):
+            raise Refusal("bad-uid", f"the header's {keyword} is not one UID")
 
 
 @lru_cache(maxsize=1)

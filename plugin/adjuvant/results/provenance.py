@@ -22,7 +22,7 @@ from pydicom.valuerep import DA, TM
 from adjuvant import __version__
 from adjuvant.chain import Algorithm
 from adjuvant.header import items, text, values, whole_number
-from adjuvant.results.datasets import dataset
+from adjuvant.results.datasets import LONGEST, dataset
 from adjuvant.results.uids import IMPLEMENTATION, KINDS, Kind, device_uid, named_uid, result_uid
 
 __all__ = ["MANUFACTURER", "MODEL_NAME", "device_uid", "is_own", "result_uid"]
@@ -47,8 +47,6 @@ EQUIPMENT = (
 )
 # A time as DICOM writes it; minutes, seconds and their fraction may be left out.
 TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?")
-# Characters, by VR (PS3.5 section 6.2).
-LONGEST = {"LO": 64, "SH": 16}
 
 
 def is_own(header: Dataset) -> bool:

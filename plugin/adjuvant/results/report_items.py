@@ -64,8 +64,9 @@ def uid(name: Code, value: str) -> Dataset:
 
 def number(name: Code, value: float, unit: Code) -> Dataset:
     """A NUM: whole from a million on, else six significant digits, more than counts bear."""
+    whole = 1e6 <= abs(value) < 1e15  # a DS holds 16 characters
     measured = dataset(
-        NumericValue=f"{value:.0f}" if abs(value) >= 1e6 else f"{value:.6g}",
+        NumericValue=f"{value:.0f}" if whole else f"{value:.6g}",
         MeasurementUnitsCodeSequence=[coded(unit)],
     )
     return _item("NUM", name, "CONTAINS", MeasuredValueSequence=[measured])

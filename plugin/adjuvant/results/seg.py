@@ -31,7 +31,7 @@ from adjuvant.model import Model
 from adjuvant.results import provenance, uids
 from adjuvant.results.anatomy import ORGANS, concept, is_anatomy
 from adjuvant.results.colours import RGB, segment_colour
-from adjuvant.results.datasets import coded, dataset, file_meta_of, padded
+from adjuvant.results.datasets import coded, dataset, file_meta_of, padded, plain
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.report_codes import coding_scheme
 from adjuvant.scan import Frame, Scan
@@ -103,25 +103,27 @@ def _content_label(interpretation: str) -> str:
 
 def _segments(findings: Findings, made_by: Algorithm, sop_instance_uid: str) -> Iterator[Dataset]:
     """PS3.3 C.8.20.4: what each segment is, where it lies, and which algorithm drew it."""
+    algorithms = [_algorithm(model) for model in made_by.models]
     for number, segment in enumerate(findings.segments, 1):
-        algorithm = _algorithm(made_by.models[segment.drawn_by])
+        algorithm = algorithms[segment.drawn_by]
+        label = plain(segment.label)
         item = dataset(
             SegmentNumber=number,
-            SegmentLabel=segment.label,
+            SegmentLabel=label,
             SegmentAlgorithmType="AUTOMATIC",
             SegmentAlgorithmName=algorithm.AlgorithmName,
             SegmentationAlgorithmIdentificationSequence=[algorithm],
             SegmentedPropertyCategoryCodeSequence=[coded(concept(segment.category))],
             SegmentedPropertyTypeCodeSequence=[_type(segment)],
             RecommendedDisplayCIELabValue=list(_cielab(segment_colour(segment))),
-            TrackingID=segment.label,
+            TrackingID=label,
             TrackingUID=uids.tracking_uid(sop_instance_uid, segment.label),
         )
         organ = None if is_anatomy(segment) else ORGANS.get(findings.interpretation)
         if organ is not None:  # where it lies that is no place of the body itself
             item.AnatomicRegionSequence = [coded(organ)]
         if segment.modifier is not None:
-            item.SegmentDescription = segment.modifier.meaning
+            item.SegmentDescription = plain(segment.modifier.meaning)
         yield item
 
 

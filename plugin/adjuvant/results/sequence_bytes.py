@@ -23,7 +23,8 @@ ITEM = struct.Struct("<HHL")
 SHORT = struct.Struct("<HH2sH")
 LONG = struct.Struct("<HH2sHL")
 NUMBERS = {"US": struct.Struct("<H"), "UL": struct.Struct("<L")}
-TEXT = frozenset("CS DS IS LO LT SH ST UI UT".split())  # noqa: SIM905
+TEXT = "CS DS IS LO LT SH ST UI UT".split()  # noqa: SIM905
+KNOWN = frozenset({"SQ", *NUMBERS, *TEXT})
 
 
 def with_encoded_sequences(result: Dataset) -> Dataset:
@@ -52,6 +53,8 @@ def encoded_items(items: Iterable[Dataset]) -> bytes:
 
 def _encoded(element: DataElement | RawDataElement) -> bytes:
     tag, vr = element.tag, str(element.VR)
+    if vr not in KNOWN:
+        raise ValueError(f"{tag}: no result of ours holds VR {vr} in a sequence")
     data = (element.value or b"") if isinstance(element, RawDataElement) else _value(element)
     if vr in ("SQ", "UT"):
         return LONG.pack(tag.group, tag.element, vr.encode(), 0, len(data)) + data
@@ -62,10 +65,10 @@ def _value(element: DataElement) -> bytes:
     value, vr = element.value, element.VR
     if vr == "SQ":
         return encoded_items(value)
+    if element.is_empty:
+        return b""
     values = value if isinstance(value, MultiValue) else [value]
     if vr in NUMBERS:
         return b"".join(NUMBERS[vr].pack(one) for one in values)
-    if vr not in TEXT:
-        raise ValueError(f"{element.tag}: no result of ours holds VR {vr} in a sequence")
     text = "\\".join(str(one) for one in values).encode("ascii")
     return text + (b"\0" if vr == "UI" else b" ") * (len(text) % 2)

@@ -13,7 +13,6 @@ import pytest
 from pydicom import Dataset
 
 from adjuvant.archive import Archive, Connection
-from adjuvant.corrections import watch
 from adjuvant.corrections.register import Correction, Register
 from adjuvant.corrections.watch import Watch
 from adjuvant.health import Health, Log
@@ -53,9 +52,15 @@ class Room:
         self.lines: list[str] = []
         log = Log(self.lines.append, self.lines.append, self.lines.append)
         told = (self.health, log)
-        self.flooded = False
+        self.flooded = self.ends = False
         self.watch = Watch(
-            self.archive, self.register, ("thyroid",), told, 0.01, lambda: self.flooded
+            self.archive,
+            self.register,
+            ("thyroid",),
+            told,
+            0.01,
+            lambda: self.flooded,
+            lambda: self.ends,
         )
 
     def put(self, name: str, dataset: Dataset) -> None:
@@ -203,10 +208,16 @@ def test_nothing_is_stored_changed_or_deleted_in_orthanc(room: Room) -> None:
     assert not [one for one in room.orthanc.requests if one.startswith(changing)]
 
 
-def test_an_orthanc_that_fails_is_an_alarm_and_the_next_walk_settles_it(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "END_S", 0.1)
+def test_an_orthanc_that_ends_is_no_alarm(room: Room) -> None:
+    room.ends = True
+    room.orthanc.broken.add("changes")
+    room.watch.start(0)
+    asked = len(room.orthanc.requests)
+    _until(lambda: len(room.orthanc.requests) > asked + 3)
+    assert not _alarms(room)
+
+
+def test_an_orthanc_that_fails_is_an_alarm_and_the_next_walk_settles_it(room: Room) -> None:
     room.orthanc.broken.add("changes")
     room.put("theirs", saved())
     room.watch.start(0)

@@ -45,27 +45,6 @@ BUILDERS: dict[str, Callable[..., Dataset]] = {
     "SR": build_report,
     "refusal": build_refusal,
 }
-KEPT = Path(__file__).parents[2] / "dicom_standard" / "2020b.json.xz"
-
-
-def build_refusal(scan: Scan, _found: Findings, made_by: object) -> Dataset:
-    refusal = Refusal("pixel-data", "the pixels end too early")
-    return build_refusal_report(scan.header, refusal, model(), "thyroid")
-
-
-BUILDERS: dict[str, Callable[..., Dataset]] = {
-    "SEG": build_segmentation,
-    "SC": build_capture,
-    "SR": build_report,
-    "refusal": build_refusal,
-}
-# Several views, no pixel size, a name in three scripts, and no gland.
-CASES = [
-    ("three views", True),
-    ("without PixelSpacing", True),
-    ("japanese", True),
-    ("plain", False),
-]
 
 
 @pytest.fixture(scope="module")

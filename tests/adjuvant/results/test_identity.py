@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.filebase import DicomBytesIO
+from pydicom.tag import Tag
 
 from adjuvant.errors import Refusal
 from adjuvant.image import Limits, read_scan
@@ -143,6 +145,22 @@ def test_a_missing_uid_is_a_refusal(keyword: str):
     delattr(header, keyword)
     with pytest.raises(Refusal, match=f"the header has no {keyword}"):
         require_uids(header)
+
+
+@pytest.mark.parametrize(
+    "value", [b"1.2.3\\1.2.4 ", "1.2.3.é.".encode("latin-1"), b"1." * 33, b"1.2 .3", b"unknown "]
+)
+@pytest.mark.parametrize(
+    "keyword", ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI", "ignore:The value length")
+def test_what_is_no_uid_is_a_refusal_too(keyword: str, value: bytes):
+    source = STYLES["plain"]()
+    tag = Tag(keyword)
+    source[tag] = RawDataElement(tag, "UI", len(value), value, 0, False, True)
+    with pytest.raises(Refusal, match=f"the header's {keyword} is not one UID") as refused:
+        require_uids(source)
+    assert refused.value.code == "bad-uid"
 
 
 def test_no_attribute_is_listed_twice():

@@ -16,7 +16,7 @@ from pydicom.uid import SegmentationStorage
 from adjuvant.errors import Refusal
 from adjuvant.findings import Findings
 from adjuvant.lobes import lobe_segments
-from adjuvant.results import encode, provenance, uids
+from adjuvant.results import encode, provenance, report_items, uids
 from adjuvant.results import report_codes as words
 from adjuvant.results.capture import build_capture
 from adjuvant.results.datasets import plain
@@ -306,3 +306,28 @@ def test_dcmtk_renders_it(tmp_path: Path):
     assert "Comprehensive 3D SR Document" in done.stdout
     assert 'NUM:(,,"Area")=' in done.stdout
     assert "E:" not in done.stderr
+
+
+def containers(item):
+    if item.ValueType == "CONTAINER":
+        yield item
+    for content in item.get("ContentSequence", []):
+        yield from containers(content)
+
+
+def test_ohif_opens_it_as_text_by_its_title_and_each_item_by_its_name():
+    """Another title than 126000, and items that are not read as one sentence (docs/results.md)."""
+    scan = views("anterior")
+    report = build_report(scan, findings(scan), model())
+    (title,) = report.ConceptNameCodeSequence
+    assert (title.CodeValue, title.CodeMeaning) == ("ai-measurements", "AI Measurement Report")
+    (scheme,) = report.CodingSchemeIdentificationSequence
+    assert scheme.CodingSchemeDesignator == title.CodingSchemeDesignator
+    assert {one.ContinuityOfContent for one in containers(report)} == {"SEPARATE"}
+
+
+def test_a_number_of_any_size_is_a_decimal_string():
+    for value in (3.1e18, -3.1e18, 999_999_999_999_999.0, 1e6, 1e-9):
+        measured = report_items.number(words.AREA, value, words.AREA).MeasuredValueSequence[0]
+        assert len(str(measured["NumericValue"].value)) <= 16
+        assert float(measured.NumericValue) == pytest.approx(value)

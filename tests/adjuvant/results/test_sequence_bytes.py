@@ -9,8 +9,10 @@ from pydicom import Dataset, dcmread
 
 from adjuvant.errors import Refusal
 from adjuvant.results import encode
+from adjuvant.results.datasets import dataset
 from adjuvant.results.report import build_refusal_report, build_report
 from adjuvant.results.seg import build_segmentation
+from adjuvant.results.sequence_bytes import encoded_items
 from tests.adjuvant.results.examples import findings, model, scan_of, views
 from tests.builder import to_bytes
 from tests.headers import STYLES
@@ -36,12 +38,24 @@ def test_the_segmentation_of_every_style_too(style: str):
     assert encode(segmentation) == by_pydicom(segmentation)
 
 
-def test_what_it_does_not_know_is_named():
-    scan = views("anterior")
-    report = build_report(scan, findings(scan), model())
-    report.ContentSequence[0].add_new("ImplantSize", "FD", 1.5)
-    with pytest.raises(ValueError, match=r"\(0068,6210\): no result of ours holds VR FD"):
-        encode(report)
+@pytest.mark.parametrize(
+    ("strange", "vr"),
+    [
+        (dataset(RealWorldValueSlope=1.5), "FD"),
+        (dataset(LongCodeValue="a code that is too long"), "UC"),  # as bytes already
+    ],
+)
+def test_what_it_does_not_know_is_named(strange: Dataset, vr: str):
+    with pytest.raises(ValueError, match=f"no result of ours holds VR {vr} in a sequence"):
+        encoded_items([strange])
+
+
+def test_nothing_is_written_as_nothing_whoever_looked_before():
+    item = dataset(NumericValue="", TextValue=None)
+    before = encoded_items([item])
+    assert item.NumericValue is None
+    assert encoded_items([item]) == before
+    assert b"None" not in before
 
 
 def test_a_report_without_structures_and_one_of_a_refusal_too():

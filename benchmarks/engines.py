@@ -1,0 +1,287 @@
+"""The released network under other engines, side by side: `python -m benchmarks.engines`.
+
+What the processor could do, and whether the masks would stay what they are. Each engine runs in a
+process of its own, with the same simulated views, on all cores and on one; rounds of all in turn,
+so that whatever the machine does meanwhile hits every one. `make benchmarks` brings ONNX Runtime
+and OpenVINO; the plugin needs neither.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import BenchmarkError, Figures, markdown, run_one, spread
+from deploy.serve import ROOT
+
+SEED = 20261121
+VIEWS = 24
+ROUNDS = 2
+WARM_UP = 3
+LIMIT_S = 300.0
+EXPORTED = "network.onnx"
+
+Batch = NDArray[np.float32]
+Run = Callable[[Batch], Batch]
+
+
+def _frozen(folder: Path, _exported: Path) -> Run:
+    from adjuvant.network import load_network
+
+    return load_network(folder, device="cpu").run
+
+
+def _without_onednn(folder: Path, exported: Path) -> Run:
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    return _frozen(folder, exported)
+
+
+def _keras(folder: Path) -> Any:
+    from adjuvant.model import read_model, released_file
+
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the plugin does
+    import keras
+
+    return keras.saving.load_model(released_file(folder, read_model(folder).weights), compile=False)
+
+
+def _function(folder: Path, _exported: Path, *, xla: bool = False) -> Run:
+    import tensorflow as tf
+
+    network = _keras(folder)
+    call = tf.function(lambda x: network(x, training=False), autograph=False, jit_compile=xla)
+    return lambda inputs: call(tf.constant(inputs)).numpy()
+
+
+def _xla(folder: Path, exported: Path) -> Run:
+    return _function(folder, exported, xla=True)
+
+
+def _eager(folder: Path, _exported: Path) -> Run:
+    network = _keras(folder)
+    return lambda inputs: network(inputs, training=False).numpy()
+
+
+def _predict(folder: Path, _exported: Path) -> Run:
+    network = _keras(folder)
+    return lambda inputs: network.predict(inputs, verbose=0)
+
+
+def _onnx_runtime(_folder: Path, exported: Path) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    session = onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda inputs: session.run(None, {name: inputs})[0]
+
+
+def _openvino(_folder: Path, exported: Path) -> Run:
+    import openvino
+
+    core = openvino.Core()
+    # By itself it takes bf16 where the processor has it.
+    exact = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    network = core.compile_model(openvino.convert_model(exported), "CPU", exact)
+    return lambda inputs: network(inputs)[0].copy()
+
+
+OURS = "TensorFlow, frozen graph (ours)"
+ENGINES: dict[str, Callable[[Path, Path], Run]] = {
+    OURS: _frozen,
+    "TensorFlow, frozen graph, without oneDNN": _without_onednn,
+    "TensorFlow, tf.function": _function,
+    "TensorFlow, XLA": _xla,
+    "TensorFlow, eager": _eager,
+    "Keras, predict": _predict,
+    "ONNX Runtime": _onnx_runtime,
+    "OpenVINO, fp32": _openvino,
+}
+
+
+def measure() -> Figures:
+    """Every engine that is installed, on all cores and on one."""
+    folder = _in_service()
+    everything = len(os.sched_getaffinity(0))
+    found: dict[str, dict[int, list[dict[str, Any]]]] = {
+        name: defaultdict(list) for name in ENGINES
+    }
+    with tempfile.TemporaryDirectory() as place:
+        work = Path(place)
+        np.save(work / "inputs.npy", simulated_views(folder))
+        exported = _run("export", 1, folder, work)
+        for _ in range(ROUNDS):
+            for name in ENGINES:
+                for cores in sorted({everything, 1}):
+                    if exported is None and name in ("ONNX Runtime", "OpenVINO, fp32"):
+                        continue
+                    answer = _run(name, cores, folder, work)
+                    if answer is not None:
+                        found[name][cores].append(answer)
+        return _figures(found, everything, work, folder)
+
+
+def _in_service() -> Path:
+    version = json.loads((ROOT / "orthanc.json").read_text())["Adjuvant"]["Models"]["thyroid"]
+    return ROOT / "models" / "thyroid" / version
+
+
+def simulated_views(folder: Path) -> Batch:
+    """What the network is given of so many simulated scans: (VIEWS, size, size, 2)."""
+    from adjuvant.model import read_model
+    from adjuvant.preprocess import prepare
+    from training.phantom.simulator import simulate_case
+
+    plan = read_model(folder).preprocessing
+    counts = [simulate_case(SEED, number).counts for number in range(VIEWS)]
+    return np.stack([prepare(one.astype(np.float32), plan) for one in counts])
+
+
+def _run(name: str, cores: int, folder: Path, work: Path) -> dict[str, Any] | None:
+    """What a process of its own says; None where the engine is not installed."""
+    command = [sys.executable, "-m", "benchmarks.engines", name, str(cores), folder, work]
+    quiet = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    begun = perf_counter()
+    with (
+        (work / "said").open("w+") as said,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=ROOT, env=quiet
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline().strip()
+            ready_s = perf_counter() - begun
+            rest = process.stdout.read()
+            process.wait(LIMIT_S)
+        except BaseException:
+            process.kill()
+            raise
+        said.seek(0)
+        last = (said.read().strip().splitlines() or [""])[-1]
+    if first == "not installed":
+        return None
+    if process.returncode or first != "ready":
+        raise BenchmarkError(f"{name} ended with {process.returncode}: {last}")
+    return {"ready_s": ready_s, **json.loads(rest)}
+
+
+def _child(name: str, cores: int, folder: Path, work: Path) -> None:
+    """In the process of one engine: load, say so, read every view alone, say how long it took."""
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
+    answer, sys.stdout = sys.stdout, sys.stderr  # where engines talk
+    inputs = np.load(work / "inputs.npy")
+    try:
+        if name == "export":
+            _export(folder, work / EXPORTED, inputs[:1])
+            print("ready\n{}", file=answer)
+            return
+        run = ENGINES[name](folder, work / EXPORTED)
+    except ModuleNotFoundError:
+        print("not installed", file=answer)
+        return
+    run(inputs[:1])
+    print("ready", file=answer, flush=True)
+    for _ in range(WARM_UP):
+        run(inputs[:1])
+    times, answers = [], []
+    for one in inputs:
+        begun = perf_counter()
+        answers.append(run(one[None])[0])
+        times.append(perf_counter() - begun)
+    np.save(work / f"{name}.npy", np.stack(answers))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": times, "peak_mb": peak_mb}), file=answer)
+
+
+def _export(folder: Path, path: Path, inputs: Batch) -> None:
+    """The same weights as ONNX, by Keras' own export."""
+    import keras
+
+    network = _keras(folder)
+    network(inputs)  # Keras' export wants it called
+    signature = [keras.InputSpec(shape=(None, *inputs.shape[1:]), dtype="float32")]
+    network.export(path, format="onnx", verbose=False, input_signature=signature)
+
+
+def _figures(
+    found: dict[str, dict[int, list[dict[str, Any]]]], everything: int, work: Path, folder: Path
+) -> Figures:
+    from adjuvant.model import read_model
+
+    threshold = read_model(folder).output.threshold
+    ours = np.load(work / f"{OURS}.npy")
+    rows: list[list[object]] = []
+    values: dict[str, Any] = {}
+    for name, by_cores in found.items():
+        if not by_cores:
+            continue
+        answers = np.load(work / f"{name}.npy")
+        times = {
+            cores: spread([second for one in runs for second in one["seconds"]])
+            for cores, runs in by_cores.items()
+        }
+        runs = by_cores[everything]
+        value = {
+            "ms": {str(cores): one for cores, one in times.items()},
+            "ready_s": round(float(np.median([one["ready_s"] for one in runs])), 2),
+            "peak_mb": round(float(np.median([one["peak_mb"] for one in runs]))),
+            "largest_difference": float(np.abs(answers - ours).max()),
+            "different_masks": int(
+                ((answers >= threshold) != (ours >= threshold)).any(axis=(1, 2, 3)).sum()
+            ),
+        }
+        values[name] = value
+        all_cores, one_core = times[everything], times[1]
+        rows.append(
+            [
+                name,
+                f"{all_cores['median']:.1f} / {all_cores['p95']:.1f}",
+                f"{one_core['median']:.1f}",
+                f"{value['ready_s']:.1f}",
+                value["peak_mb"],
+                f"{value['largest_difference']:.0e}",
+                f"{value['different_masks']} of {len(answers)}",
+            ]
+        )
+    missing = [name for name, by_cores in found.items() if not by_cores]
+    head = [
+        "engine",
+        f"ms on {everything} cores (median / 95th percentile)",
+        "ms on one core",
+        "ready after, s",
+        "memory at most, MB",
+        "largest difference",
+        "other masks",
+    ]
+    text = (
+        f"{markdown(head, rows)}\n\n{VIEWS} simulated views, one at a time, {ROUNDS} rounds of all"
+        f" engines in turn, each in a process of its own; `{folder.parent.name} {folder.name}`,"
+        f" {ours.shape[1]} x {ours.shape[2]} pixels. Ready is when the first view is read, from the"
+        " start of the process: what a script for each study would wait every time. Differences"
+        " are those of the network's output (0 to 1) from ours; a mask is another one where any"
+        " pixel is."
+    )
+    if missing:
+        text += f" Not installed: {', '.join(missing)}."
+    return Figures("engines", "The network under other engines", text, values)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        _child(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        run_one(measure)
