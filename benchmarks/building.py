@@ -1,7 +1,8 @@
 """How long the three results of a scan take to build, on one core: `python -m benchmarks.building`.
 
 The outlines are the true ones of simulated views, so that no network is needed, and the time is
-that of the processor: what else the machine does counts as little as it can.
+that of the processor: what else the machine does counts as little as it can. What highdicom takes
+for a SEG of one frame is measured in turn: a yardstick for how quick the processor is just then.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from dataclasses import replace
 from io import BytesIO
 from time import thread_time
 
+import highdicom as hd
 import numpy as np
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from adjuvant.findings import Findings, Segment
 from adjuvant.image import Limits, read_scan
@@ -33,7 +38,10 @@ from training.phantom.simulator import simulate_case
 MODEL = ROOT / "models" / "thyroid" / "0.2.0"
 SEED = 20261121
 ROUNDS = 200
-WANTED_MS = 40.0
+# The aim was set on a processor on which highdicom's SEG takes so long.
+WANTED_MS, YARDSTICK_MS = 40.0, 8.0
+
+YARDSTICK = "highdicom's own SEG of one frame"
 
 BUILDERS = {"SEG": build_segmentation, "SC": build_capture, "SR": build_report}
 
@@ -111,7 +119,53 @@ def _round(cases: tuple[Case, ...], scan: Scan, model: Model) -> dict[str, float
     for result in results:
         encode(result)
     took["files"] = thread_time() - begun
-    return {**took, "three results": three_results}
+    begun = thread_time()
+    segmentation_by_highdicom(scan, len(findings.segments))
+    yardstick = thread_time() - begun
+    return {**took, "three results": three_results, YARDSTICK: yardstick}
+
+
+def segmentation_by_highdicom(scan: Scan, segments: int) -> Dataset:
+    """A SEG of a plain image of the same matrix, without a patient, and with empty masks."""
+    image = Dataset()
+    image.SOPClassUID, image.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
+    image.StudyInstanceUID, image.SeriesInstanceUID = generate_uid(), generate_uid()
+    image.Modality = "OT"
+    image.Rows, image.Columns = scan.shape
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"):
+        setattr(image, keyword, None)
+    for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
+        setattr(image, keyword, None)
+    algorithm = hd.AlgorithmIdentificationSequence(
+        name="yardstick", family=codes.DCM.ArtificialIntelligence, version="1"
+    )
+    described = [
+        hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=f"Segment {number}",
+            segmented_property_category=codes.SCT.AnatomicalStructure,
+            segmented_property_type=codes.SCT.Organ,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm,
+        )
+        for number in range(1, segments + 1)
+    ]
+    return hd.seg.Segmentation(
+        source_images=[image],
+        pixel_array=np.zeros((1, *scan.shape, segments), np.uint8),
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=described,
+        series_instance_uid=generate_uid(),
+        series_number=1,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="yardstick",
+        manufacturer_model_name="yardstick",
+        software_versions="1",
+        device_serial_number="1",
+        omit_empty_frames=False,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    )
 
 
 def _figures(rounds: list[dict[str, float]], segments: int) -> Figures:
@@ -121,12 +175,15 @@ def _figures(rounds: list[dict[str, float]], segments: int) -> Figures:
         [name, f"{quickest[name]:.1f}", f"{one['median']:.1f}", f"{one['p95']:.1f}"]
         for name, one in found.items()
     ]
+    ratio = found["three results"]["median"] / found[YARDSTICK]["median"]
     table = markdown(["processor time on one core, ms", "least", "median", "95th percentile"], rows)
     text = (
         f"{table}\n\n{ROUNDS} times a scan of two views of 256 x 256 pixels with {segments}"
         " segments, nodules among them, each time with other counts. Aim: less than "
-        f"{WANTED_MS:g} ms for the three results. Another process on the same processor makes every"
-        " figure larger, least of all the first."
+        f"{WANTED_MS:g} ms for the three results, on a processor on which highdicom takes"
+        f" {YARDSTICK_MS:g} ms for a SEG; here they take {ratio:.1f} times as long as that in the"
+        f" median, the aim is {WANTED_MS / YARDSTICK_MS:g} times. Another process on the same"
+        " processor makes every figure larger, least of all the first."
     )
     values = {name: {"least": quickest[name], **one} for name, one in found.items()}
     return Figures("building", "Building the results", text, values)
