@@ -29,13 +29,11 @@ from adjuvant.results.gate import check_results
 from adjuvant.results.report import build_report
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
-from benchmarks.common import Figures, markdown, run_one, spread
-from deploy.serve import ROOT
+from benchmarks.common import Figures, in_service, markdown, run_one, spread
 from training.phantom.case import Case
 from training.phantom.dicom import to_dicom_views
 from training.phantom.simulator import simulate_case
 
-MODEL = ROOT / "models" / "thyroid" / "0.2.0"
 SEED = 20261121
 ROUNDS = 200
 # The aim was set on a processor on which highdicom's SEG takes so long.
@@ -49,7 +47,7 @@ BUILDERS = {"SEG": build_segmentation, "SC": build_capture, "SR": build_report}
 def measure() -> Figures:
     """Build the results of a scan of two views again and again, each time with other counts."""
     cases = choose_views(SEED)
-    scan, model = _scan(cases), read_model(MODEL)
+    scan, model = _scan(cases), read_model(in_service())
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
@@ -125,17 +123,23 @@ def _round(cases: tuple[Case, ...], scan: Scan, model: Model) -> dict[str, float
     return {**took, "three results": three_results, YARDSTICK: yardstick}
 
 
-def segmentation_by_highdicom(scan: Scan, segments: int) -> Dataset:
-    """A SEG of a plain image of the same matrix, without a patient, and with empty masks."""
+def stand_in(scan: Scan) -> Dataset:
+    """One frame of the scan as an image without a patient, of a class that highdicom accepts."""
     image = Dataset()
-    image.SOPClassUID, image.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
-    image.StudyInstanceUID, image.SeriesInstanceUID = generate_uid(), generate_uid()
-    image.Modality = "OT"
+    image.SOPClassUID = SecondaryCaptureImageStorage
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(image, keyword, scan.header.get(keyword))
+    image.Modality = "NM"
     image.Rows, image.Columns = scan.shape
     for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"):
         setattr(image, keyword, None)
     for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
         setattr(image, keyword, None)
+    return image
+
+
+def segmentation_by_highdicom(scan: Scan, segments: int) -> Dataset:
+    """A SEG of so many empty segments over the scan's stand-in."""
     algorithm = hd.AlgorithmIdentificationSequence(
         name="yardstick", family=codes.DCM.ArtificialIntelligence, version="1"
     )
@@ -151,7 +155,7 @@ def segmentation_by_highdicom(scan: Scan, segments: int) -> Dataset:
         for number in range(1, segments + 1)
     ]
     return hd.seg.Segmentation(
-        source_images=[image],
+        source_images=[stand_in(scan)],
         pixel_array=np.zeros((1, *scan.shape, segments), np.uint8),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=described,

@@ -47,6 +47,12 @@ class Figures:
     values: dict[str, Any]
 
 
+def in_service(model: str = "thyroid") -> Path:
+    """The folder of the version that orthanc.json puts in service."""
+    configured = json.loads((ROOT / "orthanc.json").read_text())
+    return ROOT / "models" / model / str(configured["Adjuvant"]["Models"][model])
+
+
 class Scans:
     """Ever new patients with one everyday scan (256 x 256, one frame)."""
 

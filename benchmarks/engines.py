@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import BenchmarkError, Figures, markdown, run_one, spread
+from benchmarks.common import BenchmarkError, Figures, in_service, markdown, run_one, spread
 from deploy.serve import ROOT
 
 SEED = 20261121
@@ -114,7 +114,7 @@ ENGINES: dict[str, Callable[[Path, Path], Run]] = {
 
 def measure() -> Figures:
     """Every engine that is installed, on all cores and on one."""
-    folder = _in_service()
+    folder = in_service()
     everything = len(os.sched_getaffinity(0))
     found: dict[str, dict[int, list[dict[str, Any]]]] = {
         name: defaultdict(list) for name in ENGINES
@@ -132,11 +132,6 @@ def measure() -> Figures:
                     if answer is not None:
                         found[name][cores].append(answer)
         return _figures(found, everything, work, folder)
-
-
-def _in_service() -> Path:
-    version = json.loads((ROOT / "orthanc.json").read_text())["Adjuvant"]["Models"]["thyroid"]
-    return ROOT / "models" / "thyroid" / version
 
 
 def simulated_views(folder: Path) -> Batch:

@@ -21,6 +21,7 @@ from benchmarks.common import (
     Figures,
     Scans,
     association,
+    in_service,
     markdown,
     run_one,
     spread,
@@ -28,7 +29,7 @@ from benchmarks.common import (
 )
 from benchmarks.latency import seconds_until_read
 from deploy.client import Client
-from deploy.serve import ROOT, running_orthanc
+from deploy.serve import running_orthanc
 
 ROUNDS = 20
 SCANS_OF_A_ROUND = 6
@@ -61,10 +62,9 @@ def measure() -> Figures:
 
 def _with_candidate(models: Path) -> Path:
     """The version that is in service, and the same network under another version."""
-    version = json.loads((ROOT / "orthanc.json").read_text())["Adjuvant"]["Models"]["thyroid"]
-    shutil.copytree(ROOT / "models" / "thyroid" / version, models / "thyroid" / version)
-    candidate = models / "thyroid" / CANDIDATE
-    shutil.copytree(models / "thyroid" / version, candidate)
+    released, candidate = in_service(), models / "thyroid" / CANDIDATE
+    shutil.copytree(released, models / "thyroid" / released.name)
+    shutil.copytree(released, candidate)
     contract = json.loads((candidate / "model.json").read_text())
     (candidate / "model.json").write_text(json.dumps({**contract, "version": CANDIDATE}))
     return models

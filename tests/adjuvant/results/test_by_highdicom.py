@@ -10,7 +10,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.datadict import keyword_for_tag
 from pydicom.sr.codedict import codes
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import ExplicitVRLittleEndian
 
 from adjuvant.chain import Algorithm
 from adjuvant.findings import Findings, Segment
@@ -20,6 +20,7 @@ from adjuvant.results.colours import segment_colour
 from adjuvant.results.identity import KEPT
 from adjuvant.results.seg import build_segmentation
 from adjuvant.scan import Scan
+from benchmarks.building import stand_in
 from tests.adjuvant.results.examples import findings, model, views
 
 # Our own words, dates and equipment, which other tests look at.
@@ -45,21 +46,6 @@ def different(ours: Dataset, theirs: Dataset, but: set[str]) -> list[str]:
         for tag, keyword in ((tag, keyword_for_tag(tag)) for tag in tags)
         if keyword not in but and ours.get(tag) != theirs.get(tag)
     )
-
-
-def stand_in(scan: Scan) -> Dataset:
-    """One frame of the scan as an anonymous image of a class that highdicom accepts."""
-    image = Dataset()
-    image.SOPClassUID = SecondaryCaptureImageStorage
-    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(image, keyword, scan.header.get(keyword))
-    image.Modality = "NM"
-    image.Rows, image.Columns = scan.shape
-    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"):
-        setattr(image, keyword, None)
-    for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
-        setattr(image, keyword, None)
-    return image
 
 
 def described(
