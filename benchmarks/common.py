@@ -54,10 +54,11 @@ def in_service(model: str = "thyroid") -> Path:
 
 
 class Scans:
-    """Ever new patients with one everyday scan (256 x 256, one frame)."""
+    """Ever new patients with one scan: an everyday one of 256 x 256 pixels and one frame."""
 
-    def __init__(self, seed: int = SEED) -> None:
-        self._template = to_dicom(choose_case(seed))
+    def __init__(self, template: Dataset | None = None) -> None:
+        """`template`: another scan than the everyday one."""
+        self._template = to_dicom(choose_case(SEED)) if template is None else template
 
     def draw(self) -> Dataset:
         """The scan under new identifiers."""
@@ -135,6 +136,18 @@ def store_at_full_speed(
     if any(codes):
         raise BenchmarkError(f"storescu ended with {codes}")
     return took
+
+
+def pause(client: Client) -> None:
+    """Let the worker end what it reads and read nothing more."""
+    client.post("/adjuvant/pause", {})
+    while client.status()["queue"]["running"]:
+        sleep(0.05)
+
+
+def resume(client: Client) -> None:
+    """Let the worker read."""
+    client.post("/adjuvant/resume", {})
 
 
 def wait_idle(client: Client, done: int) -> None:

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from time import sleep
 from typing import Any
 
 from benchmarks.common import (
@@ -20,6 +19,8 @@ from benchmarks.common import (
     Scans,
     association,
     markdown,
+    pause,
+    resume,
     run_one,
     spread,
     store,
@@ -56,14 +57,12 @@ class Side:
     def resume(self) -> None:
         """Let the worker read, where there is one."""
         if self.client is not None:
-            self.client.post("/adjuvant/resume", {})
+            resume(self.client)
 
     def pause(self) -> None:
         """Let the worker, where there is one, end what it reads and read nothing more."""
         if self.client is not None:
-            self.client.post("/adjuvant/pause", {})
-            while self.client.status()["queue"]["running"]:
-                sleep(0.05)
+            pause(self.client)
 
     def done(self) -> int:
         """Scans that were read so far."""

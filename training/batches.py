@@ -6,6 +6,7 @@ that resumes sees exactly what it would have seen.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,8 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 WORKERS = 2
 AHEAD = 4
+# Of the gland's size: what a close-up may show after its scan was turned, moved and scaled.
+REGION = 2.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ class Images:
     def shown(self) -> NDArray[np.int64]:
         """The numbers of the images, each as often as it is shown in one round."""
         return np.repeat(np.arange(len(self)), self.repeats or 1)
+
+
+def finest(plan: Preprocessing | CloseUp, size: int) -> int:
+    """How many pixels an image in memory needs along its side where the network sees `size`.
+
+    A close-up is cut out of a larger region around the gland, which needs more.
+    """
+    return math.ceil(size * REGION / plan.margin) if isinstance(plan, CloseUp) else size
 
 
 def reduced(images: Images, size: int) -> Images:

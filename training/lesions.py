@@ -24,13 +24,10 @@ from training.seen import Seen
 SAME = 0.1
 LARGE_MM = 10.0
 SENSITIVITY = 0.95
+# The most false marks in a scan, mean, that are taken for a sensitivity below the one wanted.
+FALSE_MARKS = 0.5
 THRESHOLDS = (
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
+    *(0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.15),
     *(round(0.1 * step, 1) for step in range(1, 10)),
 )
 SIZES_MM = ((0.0, 10.0), (10.0, 20.0), (20.0, np.inf))
@@ -147,16 +144,24 @@ def _dice(nodule: Nodule, marks: Sequence[Candidate], shared: np.ndarray) -> flo
     return dice(np.any(finding, axis=0), nodule.mask) if finding else None
 
 
-def choose_threshold(readings: Sequence[Reading], wanted: float = SENSITIVITY) -> float:
+def choose_threshold(
+    readings: Sequence[Reading], wanted: float = SENSITIVITY, most_false: float = FALSE_MARKS
+) -> float:
     """The highest threshold at which `wanted` of the detectable nodules of 10 mm and more are
-    found; the lowest one there is, where none does. Raises ValueError without such a nodule."""
+    found. Where none does, the one that finds most of those with at most `most_false` false marks
+    in a scan. Raises ValueError without such a nodule."""
+    best, most_found = max(THRESHOLDS), -1
     for threshold in sorted(THRESHOLDS, reverse=True):
-        rate = sensitivity([score(one, threshold) for one in readings], LARGE_MM, np.inf)
+        scores = [score(one, threshold) for one in readings]
+        rate = sensitivity(scores, LARGE_MM, np.inf)
         if rate is None:
             raise ValueError("no scan has a detectable nodule of 10 mm: nothing to choose by")
         if rate.part >= wanted * rate.whole:
             return threshold
-    return min(THRESHOLDS)
+        false = float(np.mean([one.false_positives for one in scores]))
+        if rate.part > most_found and false <= most_false:
+            best, most_found = threshold, rate.part
+    return best
 
 
 def sensitivity(scores: Sequence[LesionScore], smallest: float, largest: float) -> Rate | None:

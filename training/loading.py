@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from adjuvant.close_up import CloseUp, square_around
-from training.batches import Images
+from training.batches import REGION, Images
 from training.dataset import Entry, read_case, read_index
 from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, on_side, sides_to_learn_from
@@ -20,10 +20,6 @@ from training.phantom.case import Case
 from training.progress import progress_bar
 from training.recipe import Recipe
 from training.train import Data
-
-# Of the gland's size: what a close-up may show after its scan was turned, moved and scaled.
-REGION = 2.0
-
 
 Learnable = Callable[[Case], tuple[NDArray[np.uint16], NDArray[np.bool_]] | None]
 

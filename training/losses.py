@@ -50,10 +50,20 @@ def weighted(truth: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor | flo
     return truth, 1.0
 
 
-def dice_and_cross_entropy(missed: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """The sum of both: Dice for the overlap, cross-entropy for calibrated probabilities."""
+def dice_and_cross_entropy(
+    missed: float, overlap: float = 1.0
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The sum of both: Dice, times `overlap`, and cross-entropy for calibrated probabilities.
+
+    Dice draws outlines well but makes the network answer yes or no: what it is not sure of, it
+    denies. Where an operating point is to be chosen afterwards, cross-entropy alone keeps the
+    doubtful apart from the impossible.
+    """
 
     def loss(truth: Tensor, probabilities: Tensor) -> Tensor:
-        return soft_dice(truth, probabilities, missed) + cross_entropy(truth, probabilities)
+        entropy = cross_entropy(truth, probabilities)
+        if overlap == 0:
+            return entropy
+        return overlap * soft_dice(truth, probabilities, missed) + entropy
 
     return loss

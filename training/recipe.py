@@ -101,6 +101,9 @@ class Recipe(Strict):
     missed: float = Field(
         default=0.5, gt=0, lt=1, description="A missed pixel's part in the error; 0.5: Dice."
     )
+    overlap: float = Field(
+        default=1.0, ge=0, le=1, description="Weight of Dice in the loss, beside cross-entropy."
+    )
     threshold: float = Field(default=0.5, gt=0, lt=1)
     minimum_area_pixels: int = Field(default=30, ge=0)
     network: Network = Network()

@@ -18,6 +18,7 @@ from training.figures import Figure, Rate
 from training.in_service import refuse_seen
 from training.lesion_report import lesion_markdown, simulated_notice, write_lesions
 from training.lesions import (
+    FALSE_MARKS,
     LARGE_MM,
     SENSITIVITY,
     LesionEvaluation,
@@ -138,8 +139,9 @@ def _chosen(scans: int, rate: Rate | None) -> str:
         return f"{begun}: the highest at which {SENSITIVITY:.0%} of their nodules are found."
     found = "none" if rate is None else f"{rate.part} of {rate.whole}"
     return (
-        f"{begun}: the lowest that is tried, as none finds the {SENSITIVITY:.0%} of their nodules "
-        f"that are wanted (this one {found})."
+        f"{begun}: the one that finds most of their nodules ({found}) with at most "
+        f"{FALSE_MARKS:g} false marks in a scan, as none finds the {SENSITIVITY:.0%} that are "
+        "wanted."
     )
 
 

@@ -18,7 +18,14 @@ import numpy as np
 from rich.console import Console
 
 from training.architectures import ARCHITECTURES
-from training.batches import Images, prefetched, reduced, training_batches, validation_batches
+from training.batches import (
+    Images,
+    finest,
+    prefetched,
+    reduced,
+    training_batches,
+    validation_batches,
+)
 from training.curves import Curves
 from training.datasets.fingerprint import write_fingerprint
 from training.errors import TrainingError
@@ -157,7 +164,7 @@ def _train_stage(
     run, number, watch = place
     stage = recipe.stages[number]
     state = read_state(run)
-    training = reduced(data.training, stage.size)
+    training = reduced(data.training, finest(recipe.preprocessing, stage.size))
     compile_for(network, recipe)
     if state.weights is not None:
         if state.epoch > 0:
@@ -184,7 +191,7 @@ def _train_stage(
 def compile_for(network: keras.Model, recipe: Recipe) -> None:
     """A fresh optimizer; without XLA, which makes convolutions slower on a CPU."""
     optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay, clipnorm=1.0)
-    loss = dice_and_cross_entropy(recipe.missed)
+    loss = dice_and_cross_entropy(recipe.missed, recipe.overlap)
     network.compile(optimizer, loss, jit_compile=False)
 
 

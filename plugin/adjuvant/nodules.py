@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import find_objects, label
+from scipy.ndimage import find_objects, label, maximum_filter
 
 from adjuvant.close_up import CloseUp, look_closer, on_source_matrix
 from adjuvant.errors import ModelFault
@@ -20,9 +20,10 @@ from adjuvant.preprocess import Image, Mask
 from adjuvant.scan import Frame, Scan
 
 NODULE = "cold nodule"
-# A nodule is drawn at this part of its own highest probability, as its truth is at half of its
-# deficit: at a low operating point the outline of a certain nodule does not grow.
-HALF = 0.5
+# A nodule is drawn at the first of these parts of its own highest probability at which nothing more
+# probable is drawn with it. So at a low operating point the outline of a certain nodule does not
+# grow, and of two that touch each is drawn.
+DRAWN_AT = (0.4, 0.6, 0.8)
 # More on one view are noise, or no gland: nobody looks at them one by one.
 MOST = 9
 
@@ -112,22 +113,46 @@ def nodule_probability(counts: Image, gland: Mask, network: Network) -> Image:
 
 
 def candidates(probability: Image, threshold: float, smallest: float) -> tuple[Candidate, ...]:
-    """The separate places that reach `threshold`, the most probable first.
+    """The peaks of `probability` that reach `threshold`, the most probable first.
 
-    `smallest` is in pixels of the probability's matrix; what is smaller is noise.
+    `smallest` is in pixels of the probability's matrix; what is smaller is noise. No two overlap.
     """
     places, _ = label(probability >= threshold)
     found = []
     for one, window in enumerate(find_objects(places), start=1):
-        part = probability[window]
-        inside = places[window] == one
-        highest = float(part[inside].max())
-        drawn = inside & (part >= max(threshold, HALF * highest))
-        if np.count_nonzero(drawn) >= max(smallest, 1):
+        part = np.where(places[window] == one, probability[window], 0)
+        for drawn in _peaks(part, threshold, smallest):
             mask = np.zeros(probability.shape, np.bool_)
             mask[window] = drawn
-            found.append(Candidate(mask, highest))
+            found.append(Candidate(mask, float(part[drawn].max())))
     return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+
+
+def _peaks(part: Image, threshold: float, smallest: float) -> list[Mask]:
+    """What is drawn of each peak of one place, the highest first."""
+    tops, _ = label((part >= threshold) & (part == maximum_filter(part, 3)))
+    numbers, firsts = np.unique(tops, return_index=True)
+    pixels = firsts[numbers > 0].tolist()  # one of each top
+    drawn: list[Mask] = []
+    for pixel in sorted(pixels, key=lambda pixel: -part.flat[pixel]):
+        height = float(part.flat[pixel])
+        if any(peak.flat[pixel] and part[peak].max() == height for peak in drawn):
+            continue  # one nodule with two tops of the same height
+        peak = _drawn(part, pixel, threshold)
+        if peak is not None and np.count_nonzero(peak) >= max(smallest, 1):
+            drawn = [*(higher & ~peak for higher in drawn), peak]
+    return drawn
+
+
+def _drawn(part: Image, pixel: int, threshold: float) -> Mask | None:
+    """The surroundings of a peak; None where it is but a shoulder of a higher one."""
+    height = float(part.flat[pixel])
+    for level in DRAWN_AT:
+        islands, _ = label(part >= max(threshold, level * height))
+        around: Mask = islands == islands.flat[pixel]
+        if part[around].max() <= height:
+            return around
+    return None
 
 
 def find_nodules(counts: Image, gland: Mask, network: Network) -> tuple[Candidate, ...]:

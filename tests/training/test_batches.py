@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from ellipses import RECIPE, SIDE, ellipse_case, ellipse_data
 
+from adjuvant.close_up import CloseUp, square_around
 from adjuvant.preprocess import prepare
 from training.batches import (
+    REGION,
     Images,
     epoch_order,
     example,
+    finest,
     prefetched,
     reduced,
     training_batches,
@@ -99,6 +102,18 @@ def test_reduced_images_are_sums_of_blocks() -> None:
 def test_images_that_are_not_twice_too_fine_stay_as_they_are() -> None:
     same = reduced(IMAGES, SIDE - 1)
     assert all(one is other for one, other in zip(same.counts, IMAGES.counts, strict=True))
+
+
+def test_a_close_up_is_cut_out_of_as_many_pixels_as_the_network_sees() -> None:
+    gland = np.zeros((512, 512), bool)
+    gland[100:300, 150:250] = True
+    region = square_around(gland, REGION)
+    counts = region.cut(np.full(gland.shape, 9, np.uint16))
+    for size in (32, 48, 64, 128):
+        plan = CloseUp(margin=1.25, size=size)
+        images = Images((counts,), (np.stack([region.cut(gland)] * 3, axis=-1),))
+        mask = reduced(images, finest(plan, size)).masks[0]
+        assert square_around(mask[..., 0], plan.margin).side >= size
 
 
 def test_full_blocks_do_not_overflow() -> None:

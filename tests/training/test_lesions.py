@@ -125,6 +125,33 @@ def test_a_certain_nodule_does_not_grow_at_a_low_operating_point() -> None:
     assert candidates(probability[8:12], 0.1, 200) == ()
 
 
+def test_of_two_nodules_that_touch_each_is_drawn() -> None:
+    probability = np.zeros((32, 32), np.float32)
+    probability[4:28, 4:28] = 0.1
+    probability[10:16, 6:24] = 0.5  # the bridge between them
+    probability[10:16, 6:12] = 0.9
+    probability[10:16, 18:24] = 0.8
+    first, second = candidates(probability, 0.05, 4)
+    assert (first.probability, second.probability) == pytest.approx((0.9, 0.8))
+    assert second.mask[10:16, 18:24].all()
+    assert second.mask.sum() == 36
+    assert first.mask[10:16, 6:12].all()
+    assert not first.mask[:, 18:].any()
+    assert not (first.mask & second.mask).any()
+
+
+def test_what_rises_but_little_out_of_a_nodule_is_no_other_one() -> None:
+    probability = np.zeros((32, 32), np.float32)
+    probability[10:16, 6:24] = 0.7
+    probability[10:16, 6:12] = 0.9
+    probability[10:16, 18:24] = 0.75
+    (alone,) = candidates(probability, 0.05, 4)
+    assert alone.mask.sum() == 6 * 18
+    probability[10:16, 18:24] = 0.9  # nor what is as high
+    (alone,) = candidates(probability, 0.05, 4)
+    assert alone.mask.sum() == 6 * 18
+
+
 def test_found_missed_and_false_are_told_apart() -> None:
     scan = case((52, 52, True))
     (reading,) = read(scan)
@@ -150,6 +177,28 @@ def test_the_threshold_is_the_highest_that_finds_enough() -> None:
     assert choose_threshold(faint) == 0.3
     with pytest.raises(ValueError, match="no scan has a detectable nodule"):
         choose_threshold(read(case()))
+
+
+def test_where_too_few_are_found_false_marks_decide() -> None:
+    """One nodule is never found, the other one from 0.3 on; from 0.05 on something else is."""
+    (sure,) = read(case((52, 52, True)))
+    unseen = replace(sure, probability=np.zeros_like(sure.probability))
+    faint = replace(sure, probability=sure.probability * 0.45)
+    noise = np.zeros_like(sure.probability)
+    noise[8:12, 8:12] = noise[8:12, 20:24] = 0.05
+    noisy = replace(unseen, probability=noise)
+    assert choose_threshold([unseen, faint]) == choose_threshold([noisy, faint]) == 0.3
+    fainter = replace(sure, probability=sure.probability * 0.045)
+    assert choose_threshold([unseen, fainter], most_false=0.0) == 0.03
+    assert choose_threshold([noisy, fainter], most_false=1.0) == 0.03
+    assert choose_threshold([noisy, fainter], most_false=0.9) > 0.05  # finds as little as any
+
+
+def test_a_mark_that_fills_its_place_is_one() -> None:
+    probability = np.zeros((32, 32), np.float32)
+    probability[8:12, 8:12] = 0.5
+    (alone,) = candidates(probability, 0.1, 4)
+    assert alone.mask.sum() == 16
 
 
 def test_all_figures_are_counted() -> None:

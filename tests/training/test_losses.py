@@ -51,6 +51,23 @@ def test_cross_entropy_of_a_half_is_the_logarithm_of_two() -> None:
     assert value(cross_entropy(GLAND, FULL / 2)) == pytest.approx([np.log(2)], rel=1e-5)
 
 
+def test_without_overlap_the_cheapest_answer_is_the_probability() -> None:
+    one_of_two = np.concatenate([GLAND, EMPTY])
+    alone = dice_and_cross_entropy(0.5, overlap=0.0)
+    costs = {
+        part: sum(value(alone(one_of_two, np.concatenate([GLAND, GLAND]) * part)))
+        for part in (0.1, 0.4, 0.5, 0.6, 0.9)
+    }
+    assert min(costs, key=costs.__getitem__) == 0.5
+
+
+def test_overlap_weighs_dice() -> None:
+    half = dice_and_cross_entropy(0.5, overlap=0.5)
+    dice, entropy = soft_dice(GLAND, FULL / 2), cross_entropy(GLAND, FULL / 2)
+    expected = np.multiply(value(dice), 0.5) + value(entropy)
+    assert value(half(GLAND, FULL / 2)) == pytest.approx(expected, rel=1e-6)
+
+
 def test_each_image_of_a_batch_has_its_own_loss() -> None:
     truth, answer = np.concatenate([GLAND, EMPTY]), np.concatenate([GLAND, GLAND])
     right, wrong = value(soft_dice(truth, answer))
