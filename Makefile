@@ -93,9 +93,19 @@ types: setup-dev ## types
 ENGINES = .venv/engines
 ENGINE_PACKAGES = onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 tf2onnx==1.17.0
 
+# What a hospital might run for each study instead. It brings a numpy and a protobuf of its own.
+MONAI = .venv/monai
+MONAI_PACKAGES = monai-deploy-app-sdk==4.0.0 monai==1.6.1 torch==2.13.0+cpu highdicom==0.28.2 \
+	pydicom==3.0.2 onnxruntime==1.31.1 pydantic==2.14.3 scipy==1.17.1 numpy==2.4.6
+TORCH_FOR_CPU = https://download.pytorch.org/whl/cpu
+
 benchmarks: setup-dev ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
 	@test -d $(ENGINES) || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
 		$(ENGINE_PACKAGES)
+	@test -x $(MONAI)/bin/python || $(PYTHON) -m venv $(MONAI)
+	@test -d $(MONAI)/ready || { $(MONAI)/bin/pip install --quiet \
+		--extra-index-url $(TORCH_FOR_CPU) $(MONAI_PACKAGES) && mkdir $(MONAI)/ready; } || \
+		echo "MONAI Deploy could not be installed: it is left out"
 	@PYTHONPATH=$(ENGINES) $(PYTHON) -m benchmarks $(ARGS)
 
 COMPILE = $(PYTHON) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \

@@ -7,7 +7,17 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import building, endurance, engines, footprint, growth, latency, reception, shadow
+from benchmarks import (
+    building,
+    endurance,
+    engines,
+    footprint,
+    growth,
+    latency,
+    per_study,
+    reception,
+    shadow,
+)
 from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save, with_load
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
@@ -19,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "shadow": shadow.measure,
     "building": building.measure,
     "engines": engines.measure,
+    "per_study": per_study.measure,
     "growth": growth.measure,
     "footprint": footprint.measure,
     "endurance": endurance.measure,

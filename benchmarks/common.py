@@ -28,6 +28,7 @@ from deploy.serve import ROOT
 from training.phantom.dicom import to_dicom
 
 FIGURES = ROOT / "docs" / "benchmarks"
+IMAGES = ROOT / "docs" / "images"
 # Orthanc with everything but our script: what "without the plugin" means.
 WITHOUT_PLUGIN = {"PythonScript": None}
 IDLE_S = 300.0
@@ -165,12 +166,13 @@ def wait_idle(client: Client, done: int) -> None:
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    """Median, 95th percentile and maximum, in ms."""
+    """Median, 95th and 99th percentile and maximum, in ms."""
     values = np.asarray(seconds) * 1e3
     return {
         "n": len(values),
         "median": round(float(np.median(values)), 3),
         "p95": round(float(np.percentile(values, 95)), 3),
+        "p99": round(float(np.percentile(values, 99)), 3),
         "maximum": round(float(values.max()), 3),
     }
 
@@ -179,6 +181,21 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table: the first column is text, the others are figures."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (head, rule, *rows))
+
+
+@contextmanager
+def drawing(path: Path, height_inches: float) -> Iterator[Any]:
+    """Axes to draw on, written to `path` as SVG at the end: the same figures, the same file."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "adjuvant"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, height_inches), layout="constrained")
+    yield axes
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
 
 
 def machine() -> dict[str, Any]:

@@ -11,15 +11,24 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import Figures, Scans, markdown, run_one, store_all, wait_idle
+from benchmarks.common import (
+    IMAGES,
+    Figures,
+    Scans,
+    drawing,
+    markdown,
+    run_one,
+    store_all,
+    wait_idle,
+)
 from benchmarks.footprint import SIDES, resident
 from deploy.client import Client
-from deploy.serve import ROOT, running_orthanc
+from deploy.serve import running_orthanc
 
 SCANS = 2000
 SCANS_OF_A_BATCH = 40
 SENDERS = 4
-PICTURE = ROOT / "docs" / "images" / "memory.svg"
+PICTURE = IMAGES / "memory.svg"
 TITLES = {"with": "Orthanc with the plugin", "without": "Orthanc alone"}
 
 
@@ -62,22 +71,14 @@ def _course(side: str) -> Course:
     return course
 
 
-def _draw(courses: dict[str, Course], path: Path = PICTURE) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "adjuvant"  # the same figures, the same file
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 3.5), layout="constrained")
-    for side, title in TITLES.items():
-        axes.plot(courses[side].scans, courses[side].megabytes, label=title)
-    axes.set(xlabel="scans read", ylabel="resident memory, MB")
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="center right", frameon=False)
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+def _draw(courses: dict[str, Course]) -> None:
+    with drawing(PICTURE, 3.5) as axes:
+        for side, title in TITLES.items():
+            axes.plot(courses[side].scans, courses[side].megabytes, label=title)
+        axes.set(xlabel="scans read", ylabel="resident memory, MB")
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="center right", frameon=False)
 
 
 def _figures(courses: dict[str, Course]) -> Figures:

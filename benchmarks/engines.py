@@ -121,17 +121,23 @@ def measure() -> Figures:
     }
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        np.save(work / "inputs.npy", simulated_views(folder))
-        exported = _run("export", 1, folder, work)
+        exported = export_network(folder, work)
         for _ in range(ROUNDS):
             for name in ENGINES:
                 for cores in sorted({everything, 1}):
-                    if exported is None and name in ("ONNX Runtime", "OpenVINO, fp32"):
+                    if not exported and name in ("ONNX Runtime", "OpenVINO, fp32"):
                         continue
                     answer = _run(name, cores, folder, work)
                     if answer is not None:
                         found[name][cores].append(answer)
         return _figures(found, everything, work, folder)
+
+
+def export_network(folder: Path, work: Path) -> bool:
+    """Write the views to be read, and the network as EXPORTED, to the folder `work`; False where
+    what the latter takes is not installed."""
+    np.save(work / "inputs.npy", simulated_views(folder))
+    return _run("export", 1, folder, work) is not None
 
 
 def simulated_views(folder: Path) -> Batch:

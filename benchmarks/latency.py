@@ -1,4 +1,7 @@
-"""From the end of C-STORE to results that can be read: `python -m benchmarks.latency`."""
+"""From the end of C-STORE to results that can be read: `python -m benchmarks.latency`.
+
+Draws docs/images/latency.svg.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ import numpy as np
 from pydicom import Dataset
 
 from benchmarks.common import (
+    IMAGES,
     BenchmarkError,
     Figures,
     Scans,
     association,
+    drawing,
     markdown,
     run_one,
     spread,
@@ -24,9 +29,11 @@ from deploy.client import Client
 from deploy.serve import running_orthanc
 
 WARM_UP = 5
-SCANS = 100
+SCANS = 300
 POLL_S = 0.005
 TIMEOUT_S = 60.0
+PICTURE = IMAGES / "latency.svg"
+REST = "noticing, ledger, and our own asking"
 RESULT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
     "1.2.840.10008.5.1.4.1.1.7": "SC",
@@ -88,25 +95,37 @@ def _steps(client: Client) -> dict[str, float]:
 
 
 def _figures(total: dict[str, float], steps: dict[str, float], device: str) -> Figures:
+    shown = ("median", "p95", "p99", "maximum")
     summary = markdown(
-        ["from the end of C-STORE", "median", "95th percentile", "maximum"],
-        [
-            [
-                "SEG, SC and SR downloaded, ms",
-                *(f"{total[k]:.0f}" for k in ("median", "p95", "maximum")),
-            ]
-        ],
+        ["from the end of C-STORE", "median", "95th percentile", "99th percentile", "maximum"],
+        [["SEG, SC and SR downloaded, ms", *(f"{total[k]:.0f}" for k in shown)]],
     )
-    rest = total["median"] - sum(steps.values())
-    rows = [*steps.items(), ("noticing, ledger, and our own asking", round(rest, 2))]
-    shares = [[name, f"{ms:.1f}", f"{100 * ms / total['median']:.0f} %"] for name, ms in rows]
+    parts = {**steps, REST: round(total["median"] - sum(steps.values()), 2)}
+    _draw(parts)
+    shares = [
+        [name, f"{ms:.1f}", f"{100 * ms / total['median']:.0f} %"] for name, ms in parts.items()
+    ]
     text = (
         f"{summary}\n\n{int(total['n'])} scans of 256 x 256 pixels, one after the other, on"
         f" {device}.\nThe caller asks every {POLL_S * 1e3:.0f} ms.\nWhere the median goes:\n\n"
+        "![Where the time of one scan goes](images/latency.svg)\n\n"
         + markdown(["step", "ms", "share"], shares)
     )
     values = {"total_ms": total, "steps_ms": steps, "device": device}
     return Figures("latency", "Latency: from the scan to its results", text, values)
+
+
+def _draw(parts: dict[str, float]) -> None:
+    """One bar, its parts in the order in which they happen."""
+    with drawing(PICTURE, 1.9) as axes:
+        left = 0.0
+        for name, ms in parts.items():
+            title = "the rest" if name == REST else name
+            axes.barh(0, ms, left=left, label=f"{title} {ms:.0f}", edgecolor="white")
+            left += ms
+        axes.set(xlabel="ms", yticks=[], xlim=(0, left))
+        axes.spines[["top", "left", "right"]].set_visible(False)
+        axes.figure.legend(loc="outside upper center", ncols=4, frameon=False)
 
 
 if __name__ == "__main__":

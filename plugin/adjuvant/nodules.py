@@ -26,6 +26,8 @@ NODULE = "cold nodule"
 DRAWN_AT = (0.4, 0.6, 0.8)
 # More on one view are noise, or no gland: nobody looks at them one by one.
 MOST = 9
+# Of one place. More are noise too, and each takes its time.
+MOST_PEAKS = 30
 
 MORPHOLOGICALLY_ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
 # SNOMED CT has no cold nodule of the thyroid: the organ is the anatomic region, and this is said.
@@ -133,8 +135,9 @@ def _peaks(part: Image, threshold: float, smallest: float) -> list[Mask]:
     tops, _ = label((part >= threshold) & (part == maximum_filter(part, 3)))
     numbers, firsts = np.unique(tops, return_index=True)
     pixels = firsts[numbers > 0].tolist()  # one of each top
+    highest_first = sorted(pixels, key=lambda pixel: -part.flat[pixel])
     drawn: list[Mask] = []
-    for pixel in sorted(pixels, key=lambda pixel: -part.flat[pixel]):
+    for pixel in highest_first[:MOST_PEAKS]:
         height = float(part.flat[pixel])
         if any(peak.flat[pixel] and part[peak].max() == height for peak in drawn):
             continue  # one nodule with two tops of the same height
