@@ -150,6 +150,10 @@ def release(
         Path | None,
         typer.Option(help="The version in service; the newest one beside --to by default."),
     ] = None,
+    mirrored: Annotated[
+        bool,
+        typer.Option("--mirrored", help="Read the mirror image too: a bit better, twice the time."),
+    ] = False,
 ) -> None:
     """Turn a finished run into a model version, unless it is worse than the one in service.
 
@@ -172,7 +176,7 @@ def release(
         read_run(run)  # before anything is said: it may be no run
         in_service = against or newest_beside(folder)
         typer.echo(f"compared with {in_service or 'no other version: this is the first'}")
-        request = Request(run, folder, folder.name, in_service, frozen_digest(data))
+        request = Request(run, folder, folder.name, in_service, frozen_digest(data), mirrored)
         cases = watched_cases(data, None, console)
         if gland is not None or validation is not None:
             if gland is None or validation is None:

@@ -23,6 +23,7 @@ WORST_NODULES = "`report.html` shows the worst, typical and best cases with thei
 SIMULATED_TRUTH = (
     "the visible edge by the written rule in `docs/truth.md`, known from the simulation"
 )
+MIRRORED = ", and read together with its mirror image"
 DRAWN_TRUTH = "outlines drawn by people, a pixel inside where its centre is (`docs/training.md`)"
 TRUTH = {
     "simulated": SIMULATED_TRUTH,
@@ -60,7 +61,8 @@ dosimetry, for children, or for anything but thyroid views.
 | recipe | `{training.recipe}` |
 | source | commit {training.commit} |
 | date | {training.date} |
-| input | {model.preprocessing.size} x {model.preprocessing.size}, any matrix is resampled to it |
+| input | {model.preprocessing.size} x {model.preprocessing.size}, any matrix is resampled to it\
+{MIRRORED if model.output.mirrored else ""} |
 | labels | {", ".join(model.output.labels)} |
 | threshold | {model.output.threshold:g}; islands below {model.output.minimum_area_pixels} pixels \
 of the network's grid are dropped |

@@ -17,7 +17,7 @@ import numpy as np
 
 from adjuvant.close_up import CloseUp
 from adjuvant.model import CONTRACT_FILE, Model, Output, Weights
-from adjuvant.network import Network, load_network
+from adjuvant.network import Batch, Network, load_network, with_mirror_image
 from adjuvant.preprocess import CHANNELS, Mask
 from training.card import write_card
 from training.collect.collection import write_whole
@@ -49,7 +49,7 @@ class Request:
     """Release `run` as `version` into `folder`, which must not exist yet.
 
     `in_service` is the version that the candidate must not be worse than, `test_set` the SHA-256
-    of the frozen test set; None where there is none.
+    of the frozen test set; None where there is none. `mirrored`: test-time augmentation.
     """
 
     run: Path
@@ -57,6 +57,7 @@ class Request:
     version: str
     in_service: Path | None = None
     test_set: str | None = None
+    mirrored: bool = False
 
     def check_test_set(self, measured: str) -> None:
         """Raise ReleaseError where what was measured on is not what was frozen."""
@@ -182,8 +183,13 @@ def export(request: Request, recipe: Recipe, about: dict[str, Any], folder: Path
     write_contract(contract(request, recipe, about, file), folder)
     network = load_network(folder, device="cpu")
     size = recipe.preprocessing.size
+
+    def answers(inputs: Batch) -> Batch:
+        return np.asarray(trained(inputs, training=False))
+
     inputs = np.random.default_rng(0).random((2, size, size, CHANNELS), np.float32)
-    difference = float(np.abs(np.asarray(trained(inputs, training=False)) - network(inputs)).max())
+    expected = (with_mirror_image(answers) if request.mirrored else answers)(inputs)
+    difference = float(np.abs(expected - network(inputs)).max())
     if not difference <= TOLERANCE:
         raise ReleaseError(
             f"{file.name} answers differently from the trained network, by up to {difference:g}"
@@ -204,6 +210,7 @@ def contract(request: Request, recipe: Recipe, about: dict[str, Any], file: Path
             labels=recipe.labels,
             threshold=recipe.threshold,
             minimum_area_pixels=recipe.minimum_area_pixels,
+            mirrored=True if request.mirrored else None,
         ),
         training=origin(about),
         figures={},

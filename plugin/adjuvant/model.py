@@ -51,6 +51,9 @@ class Output(Strict):
     minimum_area_pixels: int = Field(
         ge=0, description="On the network's grid; smaller islands are noise and are dropped."
     )
+    mirrored: Literal[True] | None = Field(
+        default=None, description="The mean of the answers to an image and to its mirror image."
+    )
 
 
 class Training(Strict):

@@ -113,6 +113,22 @@ def test_the_frozen_network_answers_as_keras_does(
     np.testing.assert_allclose(answer, trained(scans(count), training=False), atol=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_mirrored_network_answers_with_the_mean_of_both(
+    trained: keras.Model, tmp_path: Path, count: int
+) -> None:
+    folder = write_model(tmp_path, trained)
+    contract = json.loads((folder / "model.json").read_text())
+    contract["output"]["mirrored"] = True
+    (folder / "model.json").write_text(json.dumps(contract))
+    inputs = scans(count)
+    there, back = trained(inputs), np.asarray(trained(inputs[:, :, ::-1]))[:, :, ::-1]
+    answer = load_network(folder, device="cpu")(inputs)
+    assert answer.shape == (count, SIZE, SIZE, 1)
+    np.testing.assert_allclose(answer, (there + back) / 2, atol=1e-4)
+    assert np.abs(answer - there).max() > 1e-3
+
+
 @pytest.mark.parametrize("size", [16, 48, 128])
 def test_the_contract_decides_the_size(trained: keras.Model, tmp_path: Path, size: int) -> None:
     loaded = load_network(write_model(tmp_path, trained, size=size), device="cpu")

@@ -47,6 +47,15 @@ def test_the_plugin_loads_the_release_and_its_figures(released: tuple[Path, Eval
     assert check_sample(network, sample).dice == 1
 
 
+def test_a_release_may_read_the_mirror_image_too(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "thyroid" / "0.0.1"
+    release(Request(run, folder, "0.0.1", mirrored=True), CASES, lambda *_: None)
+    network = load_network(folder, device="cpu")
+    inputs = np.random.default_rng(1).random((1, SIDE, SIDE, 2), np.float32)
+    np.testing.assert_allclose(network(inputs), network(inputs[:, :, ::-1])[:, :, ::-1], atol=1e-6)
+    assert "and read together with its mirror image" in (folder / "card.md").read_text("utf-8")
+
+
 def test_the_card_says_where_the_figures_come_from(released: tuple[Path, Evaluation]) -> None:
     folder, measured = released
     card = (folder / "card.md").read_text("utf-8")
