@@ -104,6 +104,10 @@ class Recipe(Strict):
     overlap: float = Field(
         default=1.0, ge=0, le=1, description="Weight of Dice in the loss, beside cross-entropy."
     )
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="The epoch that is released: the best by Dice at the threshold, or the last.",
+    )
     threshold: float = Field(default=0.5, gt=0, lt=1)
     minimum_area_pixels: int = Field(default=30, ge=0)
     network: Network = Network()

@@ -77,7 +77,8 @@ def train(
 ) -> State:
     """Train into the folder `run`, from its last whole epoch where there is one.
 
-    The best epoch of the last stage, by Dice on the validation scans, ends in `best.weights.h5`.
+    The best epoch of the last stage, by Dice on the validation scans, ends in `best.weights.h5`; or
+    the last one, where the recipe keeps that.
     With a foundation, the first stage begins with what that network has learnt.
     Raises TrainingError when the folder holds a run of another recipe, foundation or other scans.
     """
@@ -177,7 +178,7 @@ def _train_stage(
         row = _train_epoch(network, recipe, training, (number, state.epoch, title, watch))
         row |= validate(network, recipe, data.validation, stage)
         watch[1].epoch(row)
-        state = _keep(network, run, state, row)
+        state = _keep(network, recipe, run, state, row)
         watch[0].print(
             f"{title}  loss {row['loss']:.4f}  validation Dice {row['dice']:.4f}"
             f"  {row['images_per_s']:.1f} images/s"
@@ -261,7 +262,7 @@ def validate(network: keras.Model, recipe: Recipe, images: Images, stage: Stage)
     }
 
 
-def _keep(network: keras.Model, run: Path, state: State, row: Row) -> State:
+def _keep(network: keras.Model, recipe: Recipe, run: Path, state: State, row: Row) -> State:
     """Write weights and optimizer, then the state that names them: a kill leaves a whole epoch.
 
     Raises OSError where the disk has no room for them; the epoch before stays the last.
@@ -271,7 +272,7 @@ def _keep(network: keras.Model, run: Path, state: State, row: Row) -> State:
     file = f"stage{int(row['stage'])}-epoch{int(row['epoch']):04d}.weights.h5"
     network.save_weights(run / file)
     better = row["dice"] > state.best_dice
-    if better:
+    if better or recipe.keep == "last":
         _replace(run / BEST_FILE, lambda path: path.write_bytes((run / file).read_bytes()))
     kept = replace(
         state,

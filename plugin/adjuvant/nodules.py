@@ -23,7 +23,7 @@ NODULE = "cold nodule"
 # A nodule is drawn at the first of these parts of its own highest probability at which nothing more
 # probable is drawn with it. So at a low operating point the outline of a certain nodule does not
 # grow, and of two that touch each is drawn.
-DRAWN_AT = (0.4, 0.6, 0.8)
+DRAWN_AT = (0.3, 0.5, 0.7)
 # More on one view are noise, or no gland: nobody looks at them one by one.
 MOST = 9
 # Of one place. More are noise too, and each takes its time.

@@ -117,7 +117,7 @@ def test_a_model_that_cannot_read_close_ups_is_named() -> None:
 
 def test_a_certain_nodule_does_not_grow_at_a_low_operating_point() -> None:
     probability = np.zeros((32, 32), np.float32)
-    probability[8:24, 8:24] = 0.3
+    probability[8:24, 8:24] = 0.2
     probability[12:20, 12:20] = 0.9
     (sure,) = candidates(probability, 0.1, 4)
     assert sure.mask.sum() == 64
