@@ -16,7 +16,7 @@ from tests.integration.test_versions import labels_on
 from training.metrics import dice
 from training.phantom.dicom import to_dicom
 
-BOTH = {"thyroid": "0.2.0", "cold-nodules": "0.1.0"}
+BOTH = {"thyroid": "0.2.0", "cold-nodules": "0.2.0"}
 
 
 def test_the_scan_of_the_demo_gets_its_gland_and_its_cold_nodules(
