@@ -16,7 +16,7 @@ from training.batches import example
 from training.errors import TrainingError
 from training.recipe import Recipe
 from training.room import weights_bytes
-from training.train import Data, build, compile_for, learning_rate, read_state, train
+from training.train import BEST_FILE, Data, build, compile_for, learning_rate, read_state, train
 
 __all__ = ["small_disk"]  # the fixture
 
@@ -49,8 +49,8 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     train(RECIPE, data, tmp_path / "whole", QUIET)
     keep = training.train._keep
 
-    def keep_and_die(network, run, state, row):  # type: ignore[no-untyped-def]
-        kept = keep(network, run, state, row)
+    def keep_and_die(network, recipe, run, state, row):  # type: ignore[no-untyped-def]
+        kept = keep(network, recipe, run, state, row)
         if row["stage"] == 1 and row["epoch"] == 0:
             raise Killed
         return kept
@@ -78,8 +78,8 @@ def test_a_full_disk_ends_a_run_with_its_last_whole_epoch(
     data, run = ellipse_data(), small_disk / "run"
     keep = training.train._keep
 
-    def keep_and_fill(network, run, state, row):  # type: ignore[no-untyped-def]
-        kept = keep(network, run, state, row)
+    def keep_and_fill(network, recipe, run, state, row):  # type: ignore[no-untyped-def]
+        kept = keep(network, recipe, run, state, row)
         # The room that HDF5 would need, not that of a line in a log.
         (small_disk / "everything").unlink(missing_ok=True)
         filler = fill(small_disk)
@@ -95,6 +95,19 @@ def test_a_full_disk_ends_a_run_with_its_last_whole_epoch(
     assert not [path for path in run.iterdir() if path.suffix in (".part", ".new")]
     (small_disk / "everything").unlink()
     assert len(train(RECIPE, data, run, QUIET).log) == 3
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = iter((0.9, 0.5, 0.4))
+    monkeypatch.setattr(
+        training.train, "validate", lambda *_: {"dice": next(worse), "silent": None}
+    )
+    recipe = RECIPE.model_copy(update={"keep": "last", "stages": RECIPE.stages[-1:]})
+    state = train(recipe, ellipse_data(), tmp_path, QUIET)
+    assert (len(state.log), state.best_epoch) == (2, 1)
+    assert (tmp_path / BEST_FILE).read_bytes() == (tmp_path / str(state.weights)).read_bytes()
 
 
 def test_the_room_for_weights_is_enough_and_not_much_too_large(tmp_path: Path) -> None:
