@@ -157,7 +157,8 @@ def _done(client: Client) -> int:
 
 def _steps(server: Server, cases: list[Case]) -> dict[str, float]:
     """Median of each step in ms for a scan of these views, as the worker notes it."""
-    client, done = Client(server.url), _done(Client(server.url))
+    client = Client(server.url)
+    done = _done(client)
     template = to_dicom_views(cases)
     template.SeriesDescription = "Thyroid"  # instead of the names of all views
     scans = Scans(template).draw_many(READ_OF_EACH)
