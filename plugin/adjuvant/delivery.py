@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from adjuvant.archive import Archive, Parents, Stored, deleted
+from adjuvant.archive import Archive, Parents, Stored, deleted, identifier
 from adjuvant.errors import Fault, Refusal
 from adjuvant.reader import Reader
 from adjuvant.results import encode
@@ -70,7 +70,7 @@ def deliver_refusal(
 
 
 def _store(archive: Archive, parents: Parents, result: Dataset) -> Stored:
-    stored = _present(archive, parents, result) or archive.store(encode(result))
+    stored = _present(archive, result) or archive.store(encode(result))
     if stored.parents != parents:
         if stored.new:
             archive.delete(stored.instance)  # ours, and in front of the wrong patient's eyes
@@ -91,8 +91,10 @@ def _kind(result: Dataset) -> str:
     return KINDS.get(result.SOPClassUID, "other")
 
 
-def _present(archive: Archive, parents: Parents, result: Dataset) -> Stored | None:
-    for instance in archive.find(result.SOPInstanceUID):
-        if archive.parents(instance) == parents:
-            return Stored(instance, archive.series(instance), parents, new=False)
-    return None
+def _present(archive: Archive, result: Dataset) -> Stored | None:
+    """The result where the archive holds it. If the identifier is not the one that Orthanc makes,
+    of a patient's identifier in strange letters, it is stored once more, as what it is."""
+    instance = identifier(result)
+    if not archive.holds(instance):
+        return None
+    return Stored(instance, archive.series(instance), archive.parents(instance), new=False)

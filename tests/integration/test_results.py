@@ -10,6 +10,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
+from adjuvant.archive import identifier
 from adjuvant.results.identity import differing_identity
 from tests.builder import to_bytes
 from tests.headers import STYLES
@@ -189,3 +190,5 @@ def test_results_stay_with_a_patient_whose_character_set_is_not_the_declared_one
 def test_every_dialect_of_header_is_read(hospital: Hospital, style: str) -> None:
     job = hospital.wait_for_end(hospital.send_by_rest(to_bytes(STYLES[style]())))
     assert job["state"] == "done", job
+    for result in job["results"]:  # where a second delivery looks for it
+        assert identifier(hospital.read(result["instance"])) == result["instance"]
