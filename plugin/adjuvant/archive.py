@@ -6,14 +6,13 @@ Orthanc's, whose holder may be waiting for the interpreter in OnStoredInstance. 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -21,9 +20,6 @@ from urllib3.util import Retry
 
 from adjuvant.errors import ArchiveFault, Refusal
 from adjuvant.pinning import Pinned, fingerprint
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 TIMEOUT_S = (2.0, 30.0)  # to connect, and between two bytes
 CHUNK = 1 << 20
@@ -33,7 +29,6 @@ POLL_S = 0.2
 # then after 0.4 s and 0.8 s: where it is Orthanc's end, we are told of it meanwhile.
 RETRIES = Retry(total=3, status=0, redirect=0, other=0, allowed_methods=None, backoff_factor=0.2)
 STORED = ("Success", "AlreadyStored")
-IDENTIFYING = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 STABLE = ("StableSeries", "StableStudy")
 
 
@@ -308,18 +303,6 @@ def wait_for_archive(archive: Archive, stop: threading.Event) -> bool:
         except ArchiveFault:
             stop.wait(POLL_S)
     return False
-
-
-def identifier(dataset: Dataset) -> str:
-    """Orthanc's identifier of an instance, from what its file says (Orthanc Book, "Orthanc
-    identifiers").
-
-    So an instance is found at once. To look up its UID takes SQLite, Orthanc's own index, ever
-    longer: it reads the UIDs of all instances there are.
-    """
-    parts = (str(dataset.get(keyword) or "").strip() for keyword in IDENTIFYING)
-    digest = hashlib.sha1("|".join(parts).encode(), usedforsecurity=False).hexdigest()
-    return "-".join(digest[first : first + 8] for first in range(0, len(digest), 8))
 
 
 def deleted() -> Refusal:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from adjuvant.archive import Archive, Parents, Stored, deleted, identifier
+from adjuvant.archive import Archive, Parents, Stored, deleted
 from adjuvant.errors import Fault, Refusal
 from adjuvant.reader import Reader
 from adjuvant.results import encode
 from adjuvant.results.gate import check_refusal
+from adjuvant.results.identity import orthanc_identifier
 from adjuvant.results.report import build_refusal_report
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ def _kind(result: Dataset) -> str:
 
 
 def _present(archive: Archive, result: Dataset) -> Stored | None:
-    """The result where the archive holds it. If the identifier is not the one that Orthanc makes,
-    of a patient's identifier in strange letters, it is stored once more, as what it is."""
-    instance = identifier(result)
+    """The result where the archive holds it. One whose identifier cannot be told is stored once
+    more, which Orthanc answers with "already stored"."""
+    instance = orthanc_identifier(result)
     if not archive.holds(instance):
         return None
     return Stored(instance, archive.series(instance), archive.parents(instance), new=False)

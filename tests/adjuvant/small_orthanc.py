@@ -20,7 +20,7 @@ from typing import Any
 
 import pydicom
 
-from adjuvant.archive import identifier
+from adjuvant.results.identity import orthanc_identifier
 
 TOKEN = "Bearer secret-token"
 NM = "1.2.840.10008.5.1.4.1.1.20"
@@ -108,7 +108,7 @@ class SmallOrthanc:
         if self.store_status != "Success":
             return {"Status": self.store_status}
         self.stores += 1
-        name = identifier(pydicom.dcmread(BytesIO(body)))
+        name = orthanc_identifier(pydicom.dcmread(BytesIO(body)))
         self.instances[name] = body
         self.parents[name] = self.file_under
         patient, study = self.file_under

@@ -10,8 +10,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from adjuvant.archive import identifier
-from adjuvant.results.identity import differing_identity
+from adjuvant.results.identity import differing_identity, orthanc_identifier
 from tests.builder import to_bytes
 from tests.headers import STYLES
 from tests.integration.hospital import SC, SEG, SR, Hospital, new_instance_uid, scan
@@ -191,4 +190,4 @@ def test_every_dialect_of_header_is_read(hospital: Hospital, style: str) -> None
     job = hospital.wait_for_end(hospital.send_by_rest(to_bytes(STYLES[style]())))
     assert job["state"] == "done", job
     for result in job["results"]:  # where a second delivery looks for it
-        assert identifier(hospital.read(result["instance"])) == result["instance"]
+        assert orthanc_identifier(hospital.read(result["instance"])) == result["instance"]

@@ -8,6 +8,7 @@ survive being decoded.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from copy import deepcopy
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag, Tag
 
 from adjuvant.errors import Refusal
+from adjuvant.header import values
 
 # PS3.3 C.7.1.1, Patient.
 PATIENT = """
@@ -78,6 +80,9 @@ TEXT = frozenset("AS CS DA DS IS LO LT PN SH ST TM UC UI UR UT".split())  # noqa
 REQUIRED_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 UID = re.compile(r"[0-9.]{1,64}")
 
+# What Orthanc files an instance by, from the patient down (Orthanc Book, "Orthanc identifiers").
+FILED_BY = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
 
 def require_uids(source: Dataset) -> None:
     """Raise Refusal where the source lacks a UID, without which a result can point to nothing, or
@@ -130,6 +135,19 @@ def readable(source: Dataset, tag: BaseTag) -> DataElement | None:
         return source.get(tag)
     except (ValueError, TypeError, ArithmeticError):
         return None
+
+
+def orthanc_identifier(dataset: Dataset) -> str:
+    """Orthanc's identifier of an instance, from its header.
+
+    So an instance is found at once. To look up its UID takes SQLite, Orthanc's own index, ever
+    longer: it reads the UIDs of all instances there are. It is another one than Orthanc's where
+    the patient's identifier cannot be decoded; the header stays as it is.
+    """
+    parts = ("\\".join(map(str, values(dataset, keyword))).strip() for keyword in FILED_BY)
+    digest = hashlib.sha1("|".join(parts).encode(errors="replace"), usedforsecurity=False)
+    name = digest.hexdigest()
+    return "-".join(name[first : first + 8] for first in range(0, len(name), 8))
 
 
 def differing_identity(source: Dataset, result: Dataset) -> list[str]:
