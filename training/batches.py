@@ -69,6 +69,11 @@ def reduced(images: Images, size: int) -> Images:
     )
 
 
+def for_stage(images: Images, recipe: Recipe, number: int) -> Images:
+    """The scans as they are kept in memory while the stage with this number is trained."""
+    return reduced(images, finest(recipe.preprocessing, recipe.stages[number].size))
+
+
 def _blocks(
     counts: NDArray[np.uint16], mask: NDArray[np.bool_], size: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ from itertools import chain, count, islice
 import keras
 from rich.console import Console
 
-from training.batches import finest, prefetched, reduced, training_batches
+from training.batches import for_stage, prefetched, training_batches
 from training.recipe import Recipe
 from training.train import Data, build, compile_for
 
@@ -46,7 +46,7 @@ def rehearse(recipe: Recipe, data: Data, console: Console) -> None:
 
 def _seconds_per_step(network: keras.Model, recipe: Recipe, data: Data, number: int) -> float:
     """Mean time of a step once the graph is built, with the making of batches."""
-    images = reduced(data.training, finest(recipe.preprocessing, recipe.stages[number].size))
+    images = for_stage(data.training, recipe, number)
     compile_for(network, recipe)
     epochs = (training_batches(images, recipe, number, epoch) for epoch in count())
     calls = islice(chain.from_iterable(epochs), WARM_UP_STEPS + TIMED_STEPS)

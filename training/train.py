@@ -20,9 +20,8 @@ from rich.console import Console
 from training.architectures import ARCHITECTURES
 from training.batches import (
     Images,
-    finest,
+    for_stage,
     prefetched,
-    reduced,
     training_batches,
     validation_batches,
 )
@@ -165,7 +164,7 @@ def _train_stage(
     run, number, watch = place
     stage = recipe.stages[number]
     state = read_state(run)
-    training = reduced(data.training, finest(recipe.preprocessing, stage.size))
+    training = for_stage(data.training, recipe, number)
     compile_for(network, recipe)
     if state.weights is not None:
         if state.epoch > 0:
