@@ -91,7 +91,9 @@ types: setup-dev ## types
 
 # Other engines that run the same network, to compare with; nothing else needs them.
 ENGINES = .venv/engines
-ENGINE_PACKAGES = onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 tf2onnx==1.17.0
+ENGINE_PACKAGES = onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 tf2onnx==1.17.0 \
+	nncf==3.4.0 networkx==3.6.1 pydot==4.0.1 pyparsing==3.3.3 natsort==8.4.0 tabulate==0.10.0 \
+	safetensors==0.8.0 scikit-learn==1.9.1 joblib==1.6.0 threadpoolctl==3.8.0 psutil==7.2.2
 
 # What a hospital might run for each study instead. It brings a numpy and a protobuf of its own.
 MONAI = .venv/monai
@@ -100,7 +102,7 @@ MONAI_PACKAGES = monai-deploy-app-sdk==4.0.0 monai==1.6.1 torch==2.13.0+cpu high
 TORCH_FOR_CPU = https://download.pytorch.org/whl/cpu
 
 benchmarks: setup-dev ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
-	@test -d $(ENGINES) || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
+	@test -d $(ENGINES)/nncf || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
 		$(ENGINE_PACKAGES)
 	@test -x $(MONAI)/bin/python || $(PYTHON) -m venv $(MONAI)
 	@test -d $(MONAI)/ready || { $(MONAI)/bin/pip install --quiet \

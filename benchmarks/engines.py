@@ -2,8 +2,8 @@
 
 What the processor could do, and whether the masks would stay what they are. Each engine runs in a
 process of its own, with the same simulated views, on all cores and on one; rounds of all in turn,
-so that whatever the machine does meanwhile hits every one. `make benchmarks` brings ONNX Runtime
-and OpenVINO; the plugin needs neither.
+so that whatever the machine does meanwhile hits every one. `make benchmarks` brings ONNX Runtime,
+OpenVINO and NNCF, which makes the network of whole numbers; the plugin needs none of them.
 """
 
 from __future__ import annotations
@@ -28,13 +28,20 @@ from deploy.serve import ROOT
 
 SEED = 20261121
 VIEWS = 24
+CALIBRATION_SEED = 20261122
+CALIBRATION_VIEWS = 100  # from which the ranges of whole numbers are taken
 ROUNDS = 2
 WARM_UP = 3
 LIMIT_S = 300.0
 EXPORTED = "network.onnx"
+WHOLE_NUMBERS = "network.xml"
 
 Batch = NDArray[np.float32]
 Run = Callable[[Batch], Batch]
+
+
+class NotOnThisProcessorError(Exception):
+    """It lacks the instructions."""
 
 
 def _frozen(folder: Path, _exported: Path) -> Run:
@@ -79,6 +86,20 @@ def _predict(folder: Path, _exported: Path) -> Run:
     return lambda inputs: network.predict(inputs, verbose=0)
 
 
+def _bfloat16(folder: Path, _exported: Path) -> Run:
+    """The same weights and every step between them in bfloat16, on any processor."""
+    import keras
+    import tensorflow as tf
+
+    network = _keras(folder)
+    described = json.dumps(network.get_config()).replace('"float32"', '"bfloat16"')
+    rounded = type(network).from_config(json.loads(described))
+    rounded.set_weights(network.get_weights())
+    assert {one.compute_dtype for one in rounded.layers[1:]} == {"bfloat16"}  # after the input
+    call = tf.function(lambda x: rounded(x, training=False), autograph=False)
+    return lambda inputs: keras.ops.convert_to_numpy(tf.cast(call(tf.constant(inputs)), tf.float32))
+
+
 def _onnx_runtime(_folder: Path, exported: Path) -> Run:
     import onnxruntime
 
@@ -89,14 +110,35 @@ def _onnx_runtime(_folder: Path, exported: Path) -> Run:
     return lambda inputs: session.run(None, {name: inputs})[0]
 
 
-def _openvino(_folder: Path, exported: Path) -> Run:
+def _openvino(_folder: Path, exported: Path, *, precision: str = "f32") -> Run:
+    """At float32 by default; by itself it takes bf16 where the processor has it."""
+    import openvino
+
+    return _compiled(openvino.convert_model(exported), precision)
+
+
+def _compiled(network: Any, precision: str) -> Run:
     import openvino
 
     core = openvino.Core()
-    # By itself it takes bf16 where the processor has it.
-    exact = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    network = core.compile_model(openvino.convert_model(exported), "CPU", exact)
-    return lambda inputs: network(inputs)[0].copy()
+    hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    compiled = core.compile_model(network, "CPU", hints)
+    return lambda inputs: compiled(inputs)[0].copy()
+
+
+def _openvino_bf16(folder: Path, exported: Path) -> Run:
+    import openvino
+
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise NotOnThisProcessorError
+    return _openvino(folder, exported, precision="bf16")
+
+
+def _openvino_int8(_folder: Path, exported: Path) -> Run:
+    """The network that `_whole_numbers` made."""
+    import openvino
+
+    return _compiled(openvino.Core().read_model(exported.with_name(WHOLE_NUMBERS)), "f32")
 
 
 OURS = "TensorFlow, frozen graph (ours)"
@@ -106,9 +148,12 @@ ENGINES: dict[str, Callable[[Path, Path], Run]] = {
     "TensorFlow, tf.function": _function,
     "TensorFlow, XLA": _xla,
     "TensorFlow, eager": _eager,
+    "TensorFlow, bfloat16": _bfloat16,
     "Keras, predict": _predict,
     "ONNX Runtime": _onnx_runtime,
     "OpenVINO, fp32": _openvino,
+    "OpenVINO, bf16": _openvino_bf16,
+    "OpenVINO, int8": _openvino_int8,
 }
 
 
@@ -122,10 +167,13 @@ def measure() -> Figures:
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         exported = export_network(folder, work)
+        whole = exported and _whole_numbers(folder, work)
         for _ in range(ROUNDS):
             for name in ENGINES:
                 for cores in sorted({everything, 1}):
-                    if not exported and name in ("ONNX Runtime", "OpenVINO, fp32"):
+                    if not exported and name.startswith(("ONNX", "OpenVINO")):
+                        continue
+                    if not whole and name == "OpenVINO, int8":
                         continue
                     answer = _run(name, cores, folder, work)
                     if answer is not None:
@@ -136,23 +184,30 @@ def measure() -> Figures:
 def export_network(folder: Path, work: Path) -> bool:
     """Write the views to be read, and the network as EXPORTED, to the folder `work`; False where
     what the latter takes is not installed."""
-    np.save(work / "inputs.npy", simulated_views(folder))
+    np.save(work / "inputs.npy", simulated_views(folder, SEED, VIEWS))
     return _run("export", 1, folder, work) is not None
 
 
-def simulated_views(folder: Path) -> Batch:
-    """What the network is given of so many simulated scans: (VIEWS, size, size, 2)."""
+def _whole_numbers(folder: Path, work: Path) -> bool:
+    """Write the exported network in int8, by views that are not measured; False where what this
+    takes is not installed."""
+    np.save(work / "calibration.npy", simulated_views(folder, CALIBRATION_SEED, CALIBRATION_VIEWS))
+    return _run("quantize", len(os.sched_getaffinity(0)), folder, work) is not None
+
+
+def simulated_views(folder: Path, seed: int, views: int) -> Batch:
+    """What the network is given of so many simulated scans: (views, size, size, 2)."""
     from adjuvant.model import read_model
     from adjuvant.preprocess import prepare
     from training.phantom.simulator import simulate_case
 
     plan = read_model(folder).preprocessing
-    counts = [simulate_case(SEED, number).counts for number in range(VIEWS)]
+    counts = [simulate_case(seed, number).counts for number in range(views)]
     return np.stack([prepare(one.astype(np.float32), plan) for one in counts])
 
 
 def _run(name: str, cores: int, folder: Path, work: Path) -> dict[str, Any] | None:
-    """What a process of its own says; None where the engine is not installed."""
+    """What a process of its own says; None where the engine is not installed or cannot run."""
     command = [sys.executable, "-m", "benchmarks.engines", name, str(cores), folder, work]
     quiet = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = perf_counter()
@@ -173,7 +228,7 @@ def _run(name: str, cores: int, folder: Path, work: Path) -> dict[str, Any] | No
             raise
         said.seek(0)
         last = (said.read().strip().splitlines() or [""])[-1]
-    if first == "not installed":
+    if first == "not here":
         return None
     if process.returncode or first != "ready":
         raise BenchmarkError(f"{name} ended with {process.returncode}: {last}")
@@ -190,9 +245,13 @@ def _child(name: str, cores: int, folder: Path, work: Path) -> None:
             _export(folder, work / EXPORTED, inputs[:1])
             print("ready\n{}", file=answer)
             return
+        if name == "quantize":
+            _quantize(work)
+            print("ready\n{}", file=answer)
+            return
         run = ENGINES[name](folder, work / EXPORTED)
-    except ModuleNotFoundError:
-        print("not installed", file=answer)
+    except (ModuleNotFoundError, NotOnThisProcessorError):
+        print("not here", file=answer)
         return
     run(inputs[:1])
     print("ready", file=answer, flush=True)
@@ -218,19 +277,34 @@ def _export(folder: Path, path: Path, inputs: Batch) -> None:
     network.export(path, format="onnx", verbose=False, input_signature=signature)
 
 
+def _quantize(work: Path) -> None:
+    """From 32-bit to 8-bit numbers, weights and what lies between the layers."""
+    import nncf
+    import openvino
+
+    views = np.load(work / "calibration.npy")
+    network = openvino.convert_model(work / EXPORTED)
+    calibration = nncf.Dataset([view[None] for view in views])
+    quantized = nncf.quantize(network, calibration, subset_size=len(views))
+    openvino.save_model(quantized, work / WHOLE_NUMBERS, compress_to_fp16=False)
+
+
 def _figures(
     found: dict[str, dict[int, list[dict[str, Any]]]], everything: int, work: Path, folder: Path
 ) -> Figures:
     from adjuvant.model import read_model
+    from training.metrics import dice
 
     threshold = read_model(folder).output.threshold
     ours = np.load(work / f"{OURS}.npy")
+    our_masks = ours >= threshold
     rows: list[list[object]] = []
     values: dict[str, Any] = {}
     for name, by_cores in found.items():
         if not by_cores:
             continue
         answers = np.load(work / f"{name}.npy")
+        masks = answers >= threshold
         times = {
             cores: spread([second for one in runs for second in one["seconds"]])
             for cores, runs in by_cores.items()
@@ -241,9 +315,8 @@ def _figures(
             "ready_s": round(float(np.median([one["ready_s"] for one in runs])), 2),
             "peak_mb": round(float(np.median([one["peak_mb"] for one in runs]))),
             "largest_difference": float(np.abs(answers - ours).max()),
-            "different_masks": int(
-                ((answers >= threshold) != (ours >= threshold)).any(axis=(1, 2, 3)).sum()
-            ),
+            "different_masks": int((masks != our_masks).any(axis=(1, 2, 3)).sum()),
+            "lowest_dice": round(min(map(dice, masks, our_masks)), 4),
         }
         values[name] = value
         all_cores, one_core = times[everything], times[1]
@@ -256,6 +329,7 @@ def _figures(
                 value["peak_mb"],
                 f"{value['largest_difference']:.0e}",
                 f"{value['different_masks']} of {len(answers)}",
+                f"{value['lowest_dice']:g}",
             ]
         )
     missing = [name for name, by_cores in found.items() if not by_cores]
@@ -267,6 +341,7 @@ def _figures(
         "memory at most, MB",
         "largest difference",
         "other masks",
+        "lowest Dice with ours",
     ]
     text = (
         f"{markdown(head, rows)}\n\n{VIEWS} simulated views, one at a time, {ROUNDS} rounds of all"
@@ -274,10 +349,11 @@ def _figures(
         f" {ours.shape[1]} x {ours.shape[2]} pixels. Ready is when the first view is read, from the"
         " start of the process: what a script for each study would wait every time. Differences"
         " are those of the network's output (0 to 1) from ours; a mask is another one where any"
-        " pixel is."
+        " pixel is. The ranges of int8 are those of"
+        f" {CALIBRATION_VIEWS} other views (NNCF, after training)."
     )
     if missing:
-        text += f" Not installed: {', '.join(missing)}."
+        text += f" Not installed, or not on this processor: {', '.join(missing)}."
     return Figures("engines", "The network under other engines", text, values)
 
 

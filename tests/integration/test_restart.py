@@ -62,8 +62,10 @@ def test_a_stop_while_somebody_waits_for_an_answer_ends_in_time(
     start: Start, tmp_path: Path
 ) -> None:
     with start(tmp_path / "data") as hospital:
+        hospital.post("/adjuvant/pause", b"")  # a quick machine has read them all otherwise
         for _ in range(60):
             last = hospital.send_by_rest(to_bytes(scan()))
+        hospital.post("/adjuvant/resume", b"")
         path = f"/adjuvant/instances/{last}/analyze"
         waiting = threading.Thread(target=ask_and_wait, args=(hospital.server.url + path,))
         waiting.start()
