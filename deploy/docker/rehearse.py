@@ -32,11 +32,13 @@ service postgresql start >/dev/null
 { printf "CREATE ROLE orthanc LOGIN PASSWORD '%s';\\n" "$(cat /run/secrets/index-password)"
   echo "CREATE DATABASE orthanc OWNER orthanc;"; } >/var/tmp/create.sql
 su postgres -c "psql --quiet --set ON_ERROR_STOP=1" </var/tmp/create.sql
+chmod a+x /var/lib/orthanc  # closed by Debian's package, open in the image
 install -d -o 999 -g 999 /var/lib/orthanc/db /var/lib/adjuvant
 install -o 999 /run/secrets/merged.json /tmp/orthanc.json
 setpriv --reuid 999 --regid 999 --clear-groups \\
     Orthanc /tmp/orthanc.json >/var/log/orthanc.log 2>&1 &
 orthanc=$!
+trap 'kill $orthanc 2>/dev/null && wait $orthanc; service postgresql stop >/dev/null' EXIT
 for second in $(seq 180); do
     sleep 1
     kill -0 $orthanc || { tail -n 20 /var/log/orthanc.log; exit 1; }
@@ -45,7 +47,7 @@ done
 python3 /opt/adjuvant/health.py
 cd /opt/adjuvant/plugin
 python3 -m adjuvant doctor --configuration /tmp/orthanc.json
-../.venv/bin/python /run/secrets/ask.py
+PYTHONPATH=. ../.venv/bin/python /run/secrets/ask.py
 kill $orthanc
 wait $orthanc
 """
