@@ -21,7 +21,8 @@ from benchmarks.common import (
     store_all,
     wait_idle,
 )
-from benchmarks.footprint import SIDES, resident
+from benchmarks.footprint import SIDES
+from benchmarks.memory import memory_mb
 from deploy.client import Client
 from deploy.serve import running_orthanc
 
@@ -67,7 +68,7 @@ def _course(side: str) -> Course:
             if reads:
                 wait_idle(client, sent)
             course.scans.append(sent)
-            course.megabytes.append(resident(server, "VmRSS"))
+            course.megabytes.append(memory_mb("VmRSS", server.process.pid))
     return course
 
 

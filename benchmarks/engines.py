@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import BenchmarkError, Figures, in_service, markdown, run_one, spread
+from benchmarks.memory import memory_mb
 from deploy.serve import ROOT
 
 SEED = 20261121
@@ -263,8 +263,7 @@ def _child(name: str, cores: int, folder: Path, work: Path) -> None:
         answers.append(run(one[None])[0])
         times.append(perf_counter() - begun)
     np.save(work / f"{name}.npy", np.stack(answers))
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": times, "peak_mb": peak_mb}), file=answer)
+    print(json.dumps({"seconds": times, "peak_mb": memory_mb("VmHWM")}), file=answer)
 
 
 def _export(folder: Path, path: Path, inputs: Batch) -> None:

@@ -18,6 +18,7 @@ from benchmarks.common import (
     store_all,
     wait_idle,
 )
+from benchmarks.memory import memory_mb
 from deploy.client import Client, ClientError
 from deploy.serve import Server, running_orthanc, start, wait_until_ready, write_configuration
 
@@ -75,22 +76,15 @@ def _memory(side: str) -> dict[str, float]:
         tempfile.TemporaryDirectory() as folder,
         running_orthanc(Path(folder), overrides=SIDES[side], wait_ready=side == "with") as server,
     ):
-        idle = resident(server, "VmRSS")
+        idle = memory_mb("VmRSS", server.process.pid)
         store_all(server.dicom_port, Scans().draw_many(SCANS), SENDERS)
         if side == "with":
             wait_idle(Client(server.url), SCANS)
         return {
             "ready": idle,
-            "after": resident(server, "VmRSS"),
-            "most": resident(server, "VmHWM"),
+            "after": memory_mb("VmRSS", server.process.pid),
+            "most": memory_mb("VmHWM", server.process.pid),
         }
-
-
-def resident(server: Server, key: str) -> float:
-    """A figure of the process in MB: VmRSS is what it takes now, VmHWM the most it ever took."""
-    lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
-    kilobytes = next(line.split()[1] for line in lines if line.startswith(f"{key}:"))
-    return round(int(kilobytes) / 1024, 1)
 
 
 def _figures(

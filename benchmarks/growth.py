@@ -32,7 +32,7 @@ from benchmarks.common import (
     store_at_full_speed,
     wait_idle,
 )
-from benchmarks.footprint import resident
+from benchmarks.memory import memory_mb
 from deploy.client import Client
 from deploy.demo import SEED, choose_case
 from deploy.serve import Server, running_orthanc
@@ -119,7 +119,7 @@ def _at_depth(server: Server, client: Client, scans: Scans, depth: int) -> Row:
         "status_ms": round(median(asked) * 1e3, 1),
         "store_ms": round(median(sent) * 1e3, 1),
         "read_ms": round(_read_some(client, READ) * 1e3),
-        "memory_mb": round(resident(server, "VmRSS")),
+        "memory_mb": round(memory_mb("VmRSS", server.process.pid)),
     }
 
 

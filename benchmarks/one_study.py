@@ -1,9 +1,9 @@
 """One study in a process of its own, which ends with it: what runs instead of a plugin.
 
 `python -m benchmarks.one_study HOW STUDY MODEL NETWORK MASKS` reads the folder STUDY, outlines the
-gland with the model in the folder MODEL, and writes MASKS (.npy). The network is the same as the
-plugin's, as TensorFlow's own file or, with ONNX Runtime, as the file NETWORK. Imports what it needs
-and no more, as such a script would.
+gland with the model in the folder MODEL, and writes MASKS (.npy) and, beside them, the most memory
+that it took (.mb). The network is the same as the plugin's, as TensorFlow's own file or, with ONNX
+Runtime, as the file NETWORK. Imports what it needs and no more, as such a script would.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations.thyroid import gland_masks
 from adjuvant.model import Model, read_model
 from adjuvant.preprocess import on_source_matrix, prepare
+from benchmarks.memory import memory_mb
 
 Batch = NDArray[np.float32]
 Run = Callable[[Batch], Batch]
@@ -104,6 +105,7 @@ def main(how: str, study: Path, model: Path, network: Path, masks: Path) -> int:
     run, contract = engine(model, network), read_model(model)
     read(study, lambda dataset: found.append(masks_of(dataset, contract, run)))
     np.save(masks, np.concatenate(found))
+    masks.with_suffix(".mb").write_text(str(memory_mb("VmHWM")))
     return 0
 
 

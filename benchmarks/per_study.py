@@ -97,17 +97,17 @@ def _one_study(way: str, scan: Dataset, model: Path, work: Path) -> tuple[float,
     files = [study, model, work / engines.EXPORTED, work / "masks.npy"]
     with (work / "said").open("w+") as said:
         begun = perf_counter()
-        process = subprocess.Popen([*command, *files], stdout=said, stderr=said, env=surroundings)
-        _, status, usage = os.wait4(process.pid, 0)
+        process = subprocess.run(
+            [*command, *files], stdout=said, stderr=said, env=surroundings, check=False
+        )
         took = perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         last = (said.read().strip().splitlines() or [""])[-1]
     if process.returncode:
         if NOT_INSTALLED in last:
             return last.split(NOT_INSTALLED)[1].strip(" '")
         raise BenchmarkError(f"{way} ended with {process.returncode}: {last}")
-    return took, usage.ru_maxrss / 1024
+    return took, float((work / "masks.mb").read_text())
 
 
 def _figures(
