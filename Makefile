@@ -79,8 +79,8 @@ MAIN_TESTS = $(patsubst %,tests/integration/test_%.py,\
 test-postgresql: setup-dev ## the main tests with Orthanc's index in PostgreSQL (ARGS=tests/integration)
 	@ADJUVANT_INDEX=postgresql $(PYTHON) -m pytest $(WORKERS) $(or $(ARGS),$(MAIN_TESTS))
 
-test-docker: ## the Dockerfile's steps and what its configuration starts, in a Debian root
-	@python3 -m deploy.docker.rehearse
+test-docker: ## the Dockerfile's steps and what its configuration starts, in roots (VERSION=trixie)
+	@python3 -m deploy.docker.rehearse $(VERSION)
 
 lint: setup-dev ## style
 	@$(PYTHON) -m ruff check $(CODE)

@@ -15,6 +15,7 @@ import sys
 import time
 import tomllib
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 
 from deploy.debian_root import Root, RootError, debian_root
 from deploy.serve import ROOT
@@ -110,10 +111,14 @@ def requirements(generation: Generation) -> str:
     """The lock with its hashes; where it cannot be had, what pyproject.toml asks for itself."""
     if not generation.replaced:
         return (ROOT / "requirements" / "dev.lock").read_text()
+    return pinned(generation, "training", "dev")
+
+
+def pinned(generation: Generation, *extras: str) -> str:
+    """What pyproject.toml asks for itself, in versions that the Python there can have."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    pinned = [*project["dependencies"], *extras["training"], *extras["dev"]]
-    pairs = (one.split("==") for one in pinned)
+    optional = (project["optional-dependencies"][extra] for extra in extras)
+    pairs = (one.split("==") for one in chain(project["dependencies"], *optional))
     return "".join(f"{name}=={generation.replaced.get(name, held)}\n" for name, held in pairs)
 
 

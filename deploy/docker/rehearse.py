@@ -1,12 +1,14 @@
 """What the image does, without Docker: `python -m deploy.docker.rehearse` (`make test-docker`).
 
-The steps of the Dockerfile run in a Debian 13 root (the release whose Python the image has), where
-Debian's Orthanc and PostgreSQL stand in for those of the images. Then Orthanc is started as the
-image's user with the configuration that its entry point would merge, and a scan has to be read.
+The steps of the Dockerfile run in a Debian root, where Debian's Orthanc and PostgreSQL stand in for
+those of the images: of Debian 13, whose Python the image has, and of the release after it, whose
+Orthanc is newer than the image's. Then Orthanc is started as the image's user with the
+configuration that its entry point would merge, and a scan has to be read.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -18,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.debian_root import Root, RootError, debian_root
+from deploy.generations import GENERATIONS, Generation, pinned
 from deploy.serve import ROOT
 
-SUITE = "trixie"
+SUITES = ("trixie", "forky")
+LOCK = "requirements/runtime.lock"
 STAND_INS = ("orthanc", "orthanc-python", "orthanc-dicomweb", "orthanc-postgresql", "postgresql")
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 SECRETS = ROOT / "deploy" / "docker" / "make-secrets.sh"
@@ -47,7 +51,7 @@ done
 python3 /opt/adjuvant/health.py
 cd /opt/adjuvant/plugin
 python3 -m adjuvant doctor --configuration /tmp/orthanc.json
-PYTHONPATH=. ../.venv/bin/python /run/secrets/ask.py
+PYTHONPATH=. /opt/adjuvant/.venv/bin/python /run/secrets/ask.py
 kill $orthanc
 wait $orthanc
 """
@@ -81,14 +85,21 @@ def steps(dockerfile: str) -> Iterator[tuple[str, str]]:
             yield instruction, argument.strip()
 
 
-def build(root: Root) -> None:
-    """Run the steps inside. Raises RootError."""
+def build(root: Root, generation: Generation) -> None:
+    """Run the steps inside. Raises RootError.
+
+    Where the lock names what the generation's Python cannot have, versions take its place."""
     for instruction, argument in steps(DOCKERFILE.read_text()):
         if instruction == "RUN":
+            if generation.replaced:
+                argument = argument.replace("--require-hashes", "")
             root.require(["sh", "-ec", f"CUDA=; {argument}"], f"run {argument.split()[0]}")
         elif instruction == "COPY":
             source, target = argument.split()
-            _copy(ROOT / source, root.folder / target.lstrip("/"))
+            inside = root.folder / target.lstrip("/")
+            _copy(ROOT / source, inside)
+            if generation.replaced and source == LOCK:
+                inside.write_text(pinned(generation))
         elif instruction not in ("FROM", "ARG"):
             raise RootError(f"the rehearsal does not know {instruction}")
 
@@ -130,22 +141,30 @@ def prepare(root: Root, secrets: Path) -> None:
     (inside / "ask.py").write_text(ASK)
 
 
-def main() -> int:
-    """Everything, in a root that is thrown away; 0 where the scan was read."""
-    root = None
+def rehearse(suite: str) -> int:
+    """Everything, in a root that is thrown away; 0 where the scan was read. Raises RootError."""
+    generation = GENERATIONS[suite]
+    root = debian_root(suite, f"{suite}-docker")
     try:
-        root = debian_root(SUITE, f"{SUITE}-docker")
-        root.install(STAND_INS)
-        build(root)
+        root.install((*STAND_INS, *generation.builders))
+        build(root, generation)
         with tempfile.TemporaryDirectory() as folder:
             prepare(root, Path(folder) / "secrets")
         return root.run(["sh", "-c", START])
+    finally:
+        shutil.rmtree(root.folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; 0 where the scan was read in each."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.docker.rehearse", description=__doc__)
+    parser.add_argument("suite", choices=[*SUITES, "all"])
+    suite = parser.parse_args(arguments).suite
+    try:
+        return max(rehearse(one) for one in (SUITES if suite == "all" else [suite]))
     except RootError as fault:
         print(f"rehearse: {fault}", file=sys.stderr)
         return 1
-    finally:
-        if root is not None:
-            shutil.rmtree(root.folder)
 
 
 if __name__ == "__main__":

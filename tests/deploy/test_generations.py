@@ -8,7 +8,7 @@ import pytest
 
 from deploy import debian_root, generations
 from deploy.debian_root import Root, RootError, roots_folder
-from deploy.docker.rehearse import DOCKERFILE, merge, steps
+from deploy.docker.rehearse import DOCKERFILE, LOCK, SUITES, build, merge, steps
 from deploy.generations import GENERATIONS, TESTS, Outcome, requirements, write_page
 from deploy.serve import ROOT
 
@@ -72,6 +72,25 @@ def test_the_steps_of_the_dockerfile_are_read_as_docker_reads_them() -> None:
     assert list(steps(text)) == [("FROM", "x:1"), ("RUN", "a  && b  && c"), ("COPY", "from to")]
     known = {"FROM", "ARG", "RUN", "COPY"}
     assert {name for name, _ in steps(DOCKERFILE.read_text())} <= known
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_image_is_rehearsed_with_the_lock_where_its_python_can_have_it(
+    suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(Root, "require", lambda _root, command, _what: ran.append(command[-1]))
+    build(Root(tmp_path), GENERATIONS[suite])
+    packages = (tmp_path / "opt" / "adjuvant" / LOCK).read_text()
+    (installing,) = (one for one in ran if "pip install" in one)
+    if suite == "trixie":
+        assert packages == (ROOT / LOCK).read_text()
+        assert "--require-hashes" in installing
+    else:
+        assert "tensorflow==2.22.0rc0\n" in packages
+        assert "pytest" not in packages
+        assert "--require-hashes" not in installing
+    assert (tmp_path / "opt" / "adjuvant" / "plugin" / "main.py").is_file()
 
 
 def test_files_of_the_configuration_are_merged_object_into_object() -> None:
