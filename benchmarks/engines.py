@@ -241,12 +241,8 @@ def _child(name: str, cores: int, folder: Path, work: Path) -> None:
     answer, sys.stdout = sys.stdout, sys.stderr  # where engines talk
     inputs = np.load(work / "inputs.npy")
     try:
-        if name == "export":
-            _export(folder, work / EXPORTED, inputs[:1])
-            print("ready\n{}", file=answer)
-            return
-        if name == "quantize":
-            _quantize(work)
+        if name in PREPARATIONS:
+            PREPARATIONS[name](folder, work)
             print("ready\n{}", file=answer)
             return
         run = ENGINES[name](folder, work / EXPORTED)
@@ -266,17 +262,19 @@ def _child(name: str, cores: int, folder: Path, work: Path) -> None:
     print(json.dumps({"seconds": times, "peak_mb": memory_mb("VmHWM")}), file=answer)
 
 
-def _export(folder: Path, path: Path, inputs: Batch) -> None:
+def _export(folder: Path, work: Path) -> None:
     """The same weights as ONNX, by Keras' own export."""
     import keras
 
+    inputs = np.load(work / "inputs.npy")[:1]
     network = _keras(folder)
     network(inputs)  # Keras' export wants it called
     signature = [keras.InputSpec(shape=(None, *inputs.shape[1:]), dtype="float32")]
+    path = work / EXPORTED
     network.export(path, format="onnx", verbose=False, input_signature=signature)
 
 
-def _quantize(work: Path) -> None:
+def _quantize(_folder: Path, work: Path) -> None:
     """From 32-bit to 8-bit numbers, weights and what lies between the layers."""
     import nncf
     import openvino
@@ -286,6 +284,10 @@ def _quantize(work: Path) -> None:
     calibration = nncf.Dataset([view[None] for view in views])
     quantized = nncf.quantize(network, calibration, subset_size=len(views))
     openvino.save_model(quantized, work / WHOLE_NUMBERS, compress_to_fp16=False)
+
+
+# What the engines need, made in processes of their own as well.
+PREPARATIONS: dict[str, Callable[[Path, Path], None]] = {"export": _export, "quantize": _quantize}
 
 
 def _figures(
