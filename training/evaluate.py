@@ -6,21 +6,29 @@ threshold, filled holes and dropped islands, on the scan's own matrix. Each scan
 - Dice, where the truth shows a gland; a gland that was missed altogether counts as 0;
 - the 95th percentile Hausdorff distance (HD95) in mm, where truth and answer both show a gland
   and pixels have one known size: not in a pinhole image, which magnifies with depth;
-- whether the answer is silent, that is, empty: right where the truth shows no gland.
+- whether the answer is silent, that is, empty: right where the truth shows no gland;
+- Dice with half of the counts, each count kept with probability one half: a shorter acquisition
+  of the same patient.
 
 A scan that the plugin refuses counts as silent. `training.figures` makes figures of the scores.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adjuvant.errors import Refusal
-from adjuvant.interpretations.thyroid import gland_masks
+from adjuvant.interpretations.thyroid import GLAND, gland_masks
 from adjuvant.network import Network
-from adjuvant.preprocess import Mask, on_source_matrix, prepare
+from adjuvant.preprocess import Image, Mask, on_source_matrix, prepare
+from training.calibration import Bins, binned
 from training.datasets.fingerprint import told
 from training.datasets.split import content_hash, digest_of
 from training.figures import Evaluation, Score, Totals, summarise
@@ -40,21 +48,37 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
     Raises SeenError at the first case that training saw, ValueError where no case shows a gland.
     """
     scores, hashes, refused, simulated = [], {}, 0, False
+    calibration: list[tuple[str, Bins]] = []
     for case in cases:
         seen.refuse(case)
         simulated |= bool(case.properties.get("simulated", True))
         hashes[case.case_id] = content_hash(case)
         try:
-            found = find_gland(case, network)
+            probability, found = read(case.counts, network)
         except Refusal:
-            found = nothing(case)
+            probability, found = nothing(case).astype(np.float32), nothing(case)
             refused += 1
-        scores.append(score(case, found))
-        watch(case, found, scores[-1])
+        measured = score(case, found)
+        if measured.dice is not None:
+            measured = replace(measured, half_counts_dice=half_counts_dice(case, network))
+        if (bins := binned(probability, found, case.gland)) is not None:
+            calibration.append((case.patient_id, bins))
+        scores.append(measured)
+        watch(case, found, measured)
     seeds = seeds_of(one.patient_id for one in scores)
     separation = seen.separation(seeds)
     totals = Totals(refused, seeds, seen.seeds, separation, simulated, digest_of(hashes))
-    return summarise(tuple(scores), network.model, totals)
+    return summarise(tuple(scores), network.model, totals, calibration)
+
+
+def half_counts_dice(case: Case, network: Network) -> float:
+    """Dice with each count kept with probability one half; always the same counts of a case."""
+    generator = np.random.default_rng(zlib.crc32(case.case_id.encode()))
+    counts = generator.binomial(case.counts.astype(np.int64), 0.5)
+    found = nothing(case)
+    with suppress(Refusal):
+        _, found = read(counts, network)
+    return dice(found, case.gland)
 
 
 def outline(case: Case, network: Network) -> Mask:
@@ -75,12 +99,19 @@ def find_gland(case: Case, network: Network) -> Mask:
 
     Raises Refusal where the plugin would refuse the scan.
     """
-    counts = case.counts.astype(np.float32)
+    return read(case.counts, network)[1]
+
+
+def read(counts: NDArray[Any], network: Network) -> tuple[Image, Mask]:
+    """Counts (rows, columns) -> the gland's probability, float32, and its outline, bool, both on
+    the same matrix, as the plugin makes them. Raises Refusal where the plugin would."""
+    counts = counts.astype(np.float32)
     inputs = prepare(counts, network.model.whole_image)
     rows, columns = counts.shape
     probabilities = on_source_matrix(network(inputs[None]), (rows, columns))
     mask: Mask = gland_masks([counts], probabilities, network.model)[0]
-    return mask
+    probability: Image = probabilities[0, ..., network.model.output.labels.index(GLAND)]
+    return probability, mask
 
 
 def score(case: Case, found: Mask) -> Score:

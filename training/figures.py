@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adjuvant.model import Model
+from training.calibration import Bins, calibration_error
 from training.datasets.properties import NOT_TOLD
 from training.metrics import STATISTICS, bootstrap, wilson
 
@@ -26,7 +27,10 @@ SMALLEST_GROUP = 5
 
 @dataclass(frozen=True)
 class Score:
-    """One scan's result. `dice` is None where the scan shows no gland: then `silent` counts."""
+    """One scan's result. `dice` is None where the scan shows no gland: then `silent` counts.
+
+    `half_counts_dice` is of the same scan with half of its counts, where that was measured.
+    """
 
     case_id: str
     patient_id: str
@@ -34,6 +38,7 @@ class Score:
     hausdorff_95_mm: float | None
     silent: bool
     groups: dict[str, str]
+    half_counts_dice: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ class Evaluation:
 
     `dice` and `hausdorff_95_mm` by statistic (mean, median, percentile_5; mean, median), `groups`
     by kind and name. The rates are of scans without a gland that were left empty, and of scans
-    with one that were.
+    with one that were. `half_counts_loss` is what Dice loses where half of the counts are taken
+    away, `calibration_error` of pixels as in `training.calibration`.
     """
 
     model: str
@@ -99,12 +105,22 @@ class Evaluation:
     hausdorff_95_mm: dict[str, Figure]
     silent_without_gland: Rate | None
     missed: Rate
+    half_counts_loss: Figure | None
+    calibration_error: Figure | None
     groups: dict[str, dict[str, Group]]
     scores: tuple[Score, ...]
 
 
-def summarise(scores: tuple[Score, ...], model: Model, totals: Totals) -> Evaluation:
-    """All figures of one evaluation. Raises ValueError where no scan shows a gland."""
+def summarise(
+    scores: tuple[Score, ...],
+    model: Model,
+    totals: Totals,
+    calibration: Sequence[tuple[str, Bins]] = (),
+) -> Evaluation:
+    """All figures of one evaluation; `calibration` are patient and pixels of each scan.
+
+    Raises ValueError where no scan shows a gland.
+    """
     shown = [one for one in scores if one.dice is not None]
     if not shown:
         raise ValueError(f"none of the {len(scores)} scans shows a gland: nothing to measure")
@@ -122,6 +138,8 @@ def summarise(scores: tuple[Score, ...], model: Model, totals: Totals) -> Evalua
         hausdorff_95_mm={name: one for name, one in distances.items() if one},
         silent_without_gland=_silent(empty) if empty else None,
         missed=_silent(shown),
+        half_counts_loss=_half_counts(shown),
+        calibration_error=_calibration(calibration),
         groups=_groups(shown),
         scores=scores,
     )
@@ -135,6 +153,28 @@ def _figure(scores: Sequence[Score], field: str, name: str) -> Figure | None:
     values = [float(getattr(one, field)) for one in having]
     low, high = bootstrap(values, [one.patient_id for one in having], STATISTICS[name])
     return Figure(STATISTICS[name](np.asarray(values)), low, high, len(having))
+
+
+def _half_counts(shown: Sequence[Score]) -> Figure | None:
+    """The mean of what each scan's Dice loses; None where that was not measured."""
+    both = [
+        (one.dice - one.half_counts_dice, one.patient_id)
+        for one in shown
+        if one.dice is not None and one.half_counts_dice is not None
+    ]
+    if not both:
+        return None
+    losses, patients = zip(*both, strict=True)
+    low, high = bootstrap(losses, patients, STATISTICS["mean"])
+    return Figure(float(np.mean(losses)), low, high, len(losses))
+
+
+def _calibration(scans: Sequence[tuple[str, Bins]]) -> Figure | None:
+    if not scans:
+        return None
+    bins = np.stack([one for _, one in scans])
+    low, high = bootstrap(bins, [patient for patient, _ in scans], calibration_error)
+    return Figure(calibration_error(bins), low, high, len(scans))
 
 
 def _silent(scores: Sequence[Score]) -> Rate:

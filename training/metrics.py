@@ -46,7 +46,7 @@ def _outline(mask: Mask) -> Mask:
 
 
 def bootstrap(
-    values: Sequence[float],
+    values: Sequence[float] | NDArray[np.float64],
     patients: Sequence[str],
     statistic: Statistic,
     *,
@@ -55,6 +55,7 @@ def bootstrap(
 ) -> tuple[float, float]:
     """95 % percentile interval of `statistic`, resampling whole patients (Efron, 1979).
 
+    `values` has a scan's value, or array of values, at each place; `patients` whose scan it is.
     A patient's scans resemble each other: resampling scans would promise too much.
     """
     numbers = np.asarray(values, np.float64)

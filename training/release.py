@@ -235,6 +235,10 @@ def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:
     if measured.silent_without_gland is not None:
         named["silent_without_gland"] = measured.silent_without_gland
     named["missed"] = measured.missed
+    if measured.half_counts_loss is not None:
+        named["half_counts_loss"] = measured.half_counts_loss
+    if measured.calibration_error is not None:
+        named["calibration_error"] = measured.calibration_error
     for name, one in named.items():
         value = one.value if isinstance(one, Figure) else one.part / one.whole
         result[name] = round(value, 4)

@@ -35,7 +35,8 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
         f"Measured on {evaluation.scans} {kind} of {evaluation.patients} patients. "
         f"{separation(evaluation.totals)} 95 % intervals by bootstrap over patients, of rates by "
         "Wilson. A gland missed altogether counts as Dice 0; HD95 only where pixels have one known "
-        "size (no pinhole) and a gland was found.",
+        "size (no pinhole) and a gland was found. Calibration is of pixels in the square around "
+        "gland and outline, in 15 bins of probability.",
         "",
         "| what | figure | 95 % interval | scans |",
         "|---|---|---|---|",
@@ -47,6 +48,10 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
     if evaluation.silent_without_gland is not None:
         lines.append(_rate("no gland visible, none drawn", evaluation.silent_without_gland))
     lines.append(_rate("gland visible, none drawn", evaluation.missed))
+    if (loss := evaluation.half_counts_loss) is not None:
+        lines.append(_row("gland Dice lost with half of the counts", loss, "", 4))
+    if (error := evaluation.calibration_error) is not None:
+        lines.append(_row("calibration error of pixels", error, "", 3))
     lines.append(f"| refused | {evaluation.totals.refused} | | {evaluation.scans} |")
     for kind, groups in evaluation.groups.items():
         head = f"| {kind} | scans | missed | mean Dice | 95 % interval | median HD95 |"

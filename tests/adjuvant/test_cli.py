@@ -13,7 +13,7 @@ from pydicom import dcmread
 
 from tests.bad_inputs import BAD_INPUTS
 from tests.headers import STYLES, nm_dataset, thyroid_counts, to_bytes
-from tests.integration.tiny import write_tiny_model
+from tests.integration.tiny import IN_SERVICE, write_tiny_model
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
 SCAN = to_bytes(STYLES["three views"]())
@@ -22,7 +22,7 @@ SCAN = to_bytes(STYLES["three views"]())
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    write_tiny_model(folder / "thyroid" / "0.2.0")
+    write_tiny_model(folder / "thyroid" / IN_SERVICE)
     return folder
 
 
@@ -57,7 +57,7 @@ def test_one_scan_is_analysed_with_a_table_and_a_warning(models: Path, tmp_path:
     assert "scan[1].dcm" in done.stdout
     for view in ("anterior", "right anterior oblique", "left anterior oblique"):
         assert view in done.stdout
-    assert "1 done. Model thyroid 0.2.0." in done.stdout
+    assert f"1 done. Model thyroid {IN_SERVICE}." in done.stdout
     assert "Trained on simulated scans - not for clinical use." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     out = tmp_path / "out"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.tiny import IN_SERVICE
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ["sh", "dirname", "grep", "head", "sed", "cat", "sha256sum", "cut", "mktemp", "tail", "rm"]
 
@@ -174,5 +176,5 @@ def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(tmp_path: Path) 
     assert ended.stdout == "packages for runtime\n"
     assert f'"PythonScript": "{there}/plugin/main.py"' in ended.stderr
     assert os.listdir(there / "plugin") == ["main.py"]
-    assert {"0.2.0", "9.0.0"} <= set(os.listdir(there / "models" / "thyroid"))
+    assert {IN_SERVICE, "9.0.0"} <= set(os.listdir(there / "models" / "thyroid"))
     assert ".new" not in os.listdir(there)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.serve import CONFIGURATION, ROOT, ServeError, main, start, write_configuration
+from tests.integration.tiny import IN_SERVICE
 
 
 def test_everything_that_is_written_lies_below_the_data_folder(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_overrides_are_laid_into_objects_and_take_keys_away(tmp_path: Path) -> N
     written = json.loads(path.read_text())
     assert (written["Name"], written["Adjuvant"]["Threads"]) == ("Other", 2)
     assert "Device" not in written["Adjuvant"]
-    assert written["Adjuvant"]["Models"] == {"thyroid": "0.2.0"}
+    assert written["Adjuvant"]["Models"] == {"thyroid": IN_SERVICE}
     assert written["HttpPort"] != written["DicomPort"]
     assert min(written["HttpPort"], written["DicomPort"]) > 0
 

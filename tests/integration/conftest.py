@@ -19,10 +19,11 @@ import pytest
 from deploy.serve import ROOT, running_orthanc
 from tests.integration import postgresql
 from tests.integration.hospital import PATIENT_ID, PATIENT_NAME, Hospital
+from tests.integration.tiny import IN_SERVICE, write_tiny_model
 
 USER = ("physician", "correct-horse")
 STOP_S = 100.0  # on a busy machine; what is promised is tested by test_restart.py
-RELEASED = ROOT / "models" / "thyroid" / "0.2.0"
+RELEASED = ROOT / "models" / "thyroid" / IN_SERVICE
 INDEX = os.environ.get("ADJUVANT_INDEX", "sqlite")
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -41,11 +42,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder: the released model where there is one, else a tiny one."""
     folder = tmp_path_factory.mktemp("models")
     if (RELEASED / "model.json").exists():
-        shutil.copytree(RELEASED, folder / "thyroid" / "0.2.0")
+        shutil.copytree(RELEASED, folder / "thyroid" / IN_SERVICE)
     else:
-        from tests.integration.tiny import write_tiny_model
-
-        write_tiny_model(folder / "thyroid" / "0.2.0")
+        write_tiny_model(folder / "thyroid" / IN_SERVICE)
     return folder
 
 

@@ -26,7 +26,7 @@ from pydicom import Dataset
 from tests.builder import to_bytes
 from tests.integration.conftest import Start
 from tests.integration.hospital import SC, SEG, SR, Hospital, scan, wait_for
-from tests.integration.tiny import write_tiny_model
+from tests.integration.tiny import IN_SERVICE, write_tiny_model
 
 KILLS = int(os.environ.get("ADJUVANT_KILLS", "5"))
 SEED = int(os.environ.get("ADJUVANT_SEED", "20"))
@@ -157,7 +157,7 @@ def require_agreement(hospital: Hospital, sent: Sent) -> int:
 @pytest.mark.timeout(300 + 60 * KILLS)
 def test_orthanc_may_be_killed_at_any_moment(start: Start, tmp_path: Path) -> None:
     models, data = tmp_path / "models", tmp_path / "data"
-    write_tiny_model(models / "thyroid" / "0.2.0")
+    write_tiny_model(models / "thyroid" / IN_SERVICE)
     settings = {"ModelsDirectory": str(models), "MaximumAttempts": 100}
     sent, cut = Sent(random.Random(SEED)), 0
     for _ in range(KILLS):

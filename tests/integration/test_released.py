@@ -13,10 +13,11 @@ from tests.builder import to_bytes
 from tests.integration.conftest import Start
 from tests.integration.hospital import SC, SEG, SR
 from tests.integration.test_versions import labels_on
+from tests.integration.tiny import IN_SERVICE
 from training.metrics import dice
 from training.phantom.dicom import to_dicom
 
-BOTH = {"thyroid": "0.2.0", "cold-nodules": "0.2.0"}
+BOTH = {"thyroid": IN_SERVICE, "cold-nodules": "0.2.0"}
 
 
 def test_the_scan_of_the_demo_gets_its_gland_and_its_cold_nodules(

@@ -14,6 +14,7 @@ from adjuvant.results.identity import differing_identity, orthanc_identifier
 from tests.builder import to_bytes
 from tests.headers import STYLES
 from tests.integration.hospital import SC, SEG, SR, Hospital, new_instance_uid, scan
+from tests.integration.tiny import IN_SERVICE
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_the_job_tells_what_became_of_the_scan(
     _, instance = read
     job = hospital.job(instance)
     assert job is not None
-    assert (job["interpretation"], job["model"]) == ("thyroid", "thyroid 0.2.0")
+    assert (job["interpretation"], job["model"]) == ("thyroid", f"thyroid {IN_SERVICE}")
     assert job["model_digest"] == hospital.status()["models"][0]["digest"]
     assert [result["kind"] for result in job["results"]] == ["SEG", "SC", "SR"]
     for result in job["results"]:

@@ -13,6 +13,7 @@ from tests.builder import to_bytes
 from tests.integration.conftest import VERSION, Start
 from tests.integration.hospital import Hospital, scan
 from tests.integration.test_restart import stop_in_time
+from tests.integration.tiny import IN_SERVICE
 
 
 def environment_without_tensorflow(packages: Path, folder: Path) -> Path:
@@ -88,7 +89,7 @@ def test_an_altered_model_is_an_alarm_and_scans_wait_until_it_is_whole(
 ) -> None:
     folder = tmp_path / "models"
     shutil.copytree(models, folder)
-    (weights,) = (folder / "thyroid" / "0.2.0").glob("*.keras")
+    (weights,) = (folder / "thyroid" / IN_SERVICE).glob("*.keras")
     whole = weights.read_bytes()
     weights.write_bytes(whole + b"!")
     with start(tmp_path / "data", adjuvant={"ModelsDirectory": str(folder)}) as hospital:

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from adjuvant.config import Settings
 from adjuvant.preprocess import CHANNELS
 
+# The version of the gland's model that is in service where nothing is configured.
+IN_SERVICE = Settings().models["thyroid"]
 BRIGHT = 0.5
 STEEPNESS = 40.0
 WEIGHTS = "tiny.keras"

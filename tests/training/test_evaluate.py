@@ -16,7 +16,14 @@ from adjuvant.model import Model
 from adjuvant.network import Network
 from adjuvant.pipeline import analyse
 from training.errors import SeenError
-from training.evaluate import count_level, evaluate, find_gland, pixel_size_mm, score
+from training.evaluate import (
+    count_level,
+    evaluate,
+    find_gland,
+    half_counts_dice,
+    pixel_size_mm,
+    score,
+)
 from training.figures import Evaluation
 from training.phantom.case import Case
 from training.phantom.dicom import to_dicom
@@ -117,6 +124,42 @@ def test_all_scans_are_counted() -> None:
     assert result.silent_without_gland.whole == 4
     assert min(one.dice for one in result.scores if one.dice is not None) == 0
     assert result.dice["mean"].low < result.dice["mean"].value < result.dice["mean"].high
+
+
+def test_half_of_the_counts_are_always_the_same_half() -> None:
+    case = ellipse_case(3)
+    seen: list[float] = []
+
+    def counting(inputs: np.ndarray) -> np.ndarray:
+        seen.append(float(inputs[..., 0].sum()))
+        return bright(inputs)
+
+    network = Network(MODEL, "CPU", counting)
+    first, again = (half_counts_dice(case, network) for _ in range(2))
+    assert first == again
+    assert seen[0] == seen[1]
+    find_gland(case, network)
+    assert seen[2] != seen[0]
+
+
+def test_what_half_of_the_counts_cost_is_measured_scan_by_scan() -> None:
+    result = measured([ellipse_case(number) for number in range(8)])
+    losses = [
+        one.dice - one.half_counts_dice
+        for one in result.scores
+        if one.dice is not None and one.half_counts_dice is not None
+    ]
+    assert len(losses) == 8
+    loss = result.half_counts_loss
+    assert loss is not None
+    assert loss.value == pytest.approx(np.mean(losses))
+    assert loss.low <= loss.value <= loss.high
+
+
+def test_a_scan_that_is_refused_with_half_of_its_counts_has_lost_its_gland() -> None:
+    case = ellipse_case(1)
+    nothing = replace(case, counts=np.zeros_like(case.counts))
+    assert half_counts_dice(nothing, NETWORK) == 0
 
 
 def test_every_scan_is_shown_to_the_watcher() -> None:

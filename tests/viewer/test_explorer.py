@@ -18,7 +18,7 @@ from adjuvant.explorer import explorer_script
 from adjuvant.job import STATES
 from deploy.serve import ROOT, Server, running_orthanc
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
-from tests.integration.tiny import write_tiny_model
+from tests.integration.tiny import IN_SERVICE, write_tiny_model
 from tests.viewer.browser import browse
 from tests.viewer.rest import upload
 
@@ -56,7 +56,7 @@ def restore(weights: Path, whole: bytes, sign: Path) -> None:
 def stored_before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """An archive's data with a scan for each page, from before Adjuvant's time."""
     data = tmp_path_factory.mktemp("explorer")
-    write_tiny_model(data / "models" / "thyroid" / "0.2.0")
+    write_tiny_model(data / "models" / "thyroid" / IN_SERVICE)
     plain = {"PythonScript": None}
     with running_orthanc(data, overrides=plain, wait_ready=False, stop_s=STOP_S) as server:
         return data, {page: store_scan(server) for page in PAGES}
@@ -95,7 +95,7 @@ def test_a_page_shows_what_was_read_unasked(explorer: Server, tmp_path: Path):
 def test_a_page_follows_an_analysis_from_its_queue_to_its_end(tmp_path: Path):
     """While the model is broken the scan waits; somebody restores it while the page is open."""
     data = tmp_path / "orthanc"
-    write_tiny_model(data / "models" / "thyroid" / "0.2.0")
+    write_tiny_model(data / "models" / "thyroid" / IN_SERVICE)
     (weights,) = data.glob("models/thyroid/*/*.keras")
     whole = weights.read_bytes()
     weights.write_bytes(whole + BROKEN)

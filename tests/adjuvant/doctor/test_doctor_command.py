@@ -14,7 +14,7 @@ from adjuvant.doctor.command import AVX, examine
 from adjuvant.doctor.installation import ANEW
 from adjuvant.doctor.patient import BASE
 from tests.adjuvant.doctor.clinic import EMBEDDED, bad, patient
-from tests.integration.tiny import write_tiny_model
+from tests.integration.tiny import IN_SERVICE, write_tiny_model
 
 needs_orthanc = pytest.mark.skipif(
     shutil.which("Orthanc") is None, reason="without Orthanc nothing is as it should be"
@@ -46,12 +46,12 @@ def broken_environment(folder: Path, program: str) -> str:
 
 @needs_orthanc
 def test_where_all_is_well_a_bare_python_says_so_after_a_drawn_scan(tmp_path: Path) -> None:
-    write_tiny_model(tmp_path / "models" / "thyroid" / "0.2.0")
+    write_tiny_model(tmp_path / "models" / "thyroid" / IN_SERVICE)
     well = patient(tmp_path, adjuvant={"ModelsDirectory": str(tmp_path / "models")})
     before = sorted(tmp_path.rglob("*"))
     done = adjuvant("doctor", "--configuration", well.path, bare=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "model thyroid 0.2.0, trained on simulated scans, reads a drawn scan on" in done.stdout
+    assert f"model thyroid {IN_SERVICE}, trained on simulated scans, reads a drawn scan on" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("0 wrong, ")
     assert sorted(tmp_path.rglob("*")) == before
 
