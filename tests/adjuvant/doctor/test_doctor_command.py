@@ -51,7 +51,8 @@ def test_where_all_is_well_a_bare_python_says_so_after_a_drawn_scan(tmp_path: Pa
     before = sorted(tmp_path.rglob("*"))
     done = adjuvant("doctor", "--configuration", well.path, bare=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"model thyroid {IN_SERVICE}, trained on simulated scans, reads a drawn scan on" in done.stdout
+    read = f"model thyroid {IN_SERVICE}, trained on simulated scans, reads a drawn scan on"
+    assert read in done.stdout
     assert done.stdout.splitlines()[-1].startswith("0 wrong, ")
     assert sorted(tmp_path.rglob("*")) == before
 
