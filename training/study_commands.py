@@ -1,4 +1,5 @@
-"""The commands that train several networks to answer a question: learning-curve, cross-validate."""
+"""The commands that answer a question with several networks or methods: what more scans are worth,
+how good a recipe is, what else would outline a gland."""
 
 from __future__ import annotations
 
@@ -84,4 +85,46 @@ def cross_validate(
     typer.echo(table)
 
 
-COMMANDS = (learning_curve, cross_validate)
+def methods(
+    data: Annotated[Path, typer.Option(help="Folder of scans to compare on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the table.")],
+    model: Annotated[
+        list[Path], typer.Option(help="A released version; all others are compared with the first.")
+    ],
+    masks: Annotated[
+        list[str] | None,
+        typer.Option(help="Another program's masks, one PNG for each case: NAME=FOLDER."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first scans.")] = None,
+) -> None:
+    """Compare released versions with fixed thresholds, Otsu's, and the masks of other programs."""
+    from adjuvant.network import load_network
+    from training.collect.collection import write_whole
+    from training.dataset import read_index
+    from training.loading import watched_cases
+    from training.methods import compare, content, markdown, masks_in, network, otsu, threshold
+    from training.seen import seen_by_model
+
+    with plain_errors():
+        others = [_named(one) for one in masks or ()]
+        loaded = [load_network(one) for one in model]
+        chosen = [network(one, seen_by_model(one.model)) for one in loaded]
+        chosen += [masks_in(folder, name) for name, folder in others]
+        chosen += [threshold(0.2), threshold(0.4), otsu()]
+        results = compare(watched_cases(data, limit, Console()), chosen)
+        simulated = any(one.properties.get("simulated", True) for one in read_index(data))
+        table = markdown(results, simulated=simulated)
+        write_whole(out / "methods.md", table.encode())
+        write_whole(out / "methods.json", json.dumps(content(results), indent=1).encode())
+    typer.echo(table)
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """NAME=FOLDER. Raises BadParameter for anything else."""
+    name, _, folder = text.partition("=")
+    if not name or not folder:
+        raise typer.BadParameter(f"--masks is NAME=FOLDER, got {text!r}")
+    return name, Path(folder)
+
+
+COMMANDS = (learning_curve, cross_validate, methods)
