@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adjuvant.close_up import CloseUp
 from adjuvant.model import Model
+from training.checklists import claim, relaince
 
 NOTICE = "trained on simulated scans – not for clinical use"  # noqa: RUF001
 
@@ -82,4 +83,10 @@ of the network's grid are dropped |
 - Readers differ too: κ of 0.57 to 0.70 between four readers of solitary cold lesions. Small
   nodules are beyond the method: none of 22 nodules of 2 to 5 mm was seen (JAMA 1976), and the
   anterior view alone missed 31 % of 192.
+
+## What is claimed
+{relaince(model)}
+
+## Where to find what a reader of such work asks for
+{claim(model)}
 """
