@@ -8,7 +8,7 @@ probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -99,6 +99,17 @@ def _block(x: keras.KerasTensor, filters: int, name: str, precision: str) -> ker
         )(x)
         x = keras.layers.ReLU(name=f"{name}{step}_relu", dtype=precision)(x)
     return x
+
+
+def mean_of(members: Sequence[keras.Model]) -> keras.Model:
+    """One network whose answer is the mean of its members' answers: an ensemble (Lakshminarayanan,
+    NeurIPS 2017), which the plugin runs like any other network, in as many times the time."""
+    inputs = keras.Input((None, None, CHANNELS), name="counts")
+    answers = []
+    for number, member in enumerate(members, 1):
+        member.name = f"member{number}"
+        answers.append(member(inputs))
+    return keras.Model(inputs, keras.layers.Average(name="mean", dtype="float32")(answers))
 
 
 ARCHITECTURES: dict[str, Callable[[Design], keras.Model]] = {

@@ -64,12 +64,17 @@ def cross_validate(question: Question, console: Console) -> tuple[Fold, ...]:
         others = [one for one in entries if one.patient_id not in held]
         sides = split_patients(others, parts, question.recipe.seed)
         data = read_sides(question.data, sides, question.recipe, console)
-        run = question.out / f"fold-{number}-of-{question.folds}"
+        run = question.out / fold_folder(number, question.folds)
         train(question.recipe, data, run, console, question.foundation)
         mine = [one for one in entries if one.patient_id in held]
         cases = (read_case(question.data, one) for one in tracked(mine, "measuring", console))
         result.append(Fold(number, len(data.training), scores_of(run, cases)))
     return tuple(result)
+
+
+def fold_folder(number: int, folds: int) -> str:
+    """The folder of one network's run."""
+    return f"fold-{number}-of-{folds}"
 
 
 def divide(entries: Sequence[Entry], folds: int, seed: int) -> list[frozenset[str]]:

@@ -28,12 +28,16 @@ def _known_architecture(name: str) -> str:
 
 
 class Network(Strict):
-    """Which architecture, and its numbers."""
+    """Which architecture, and its numbers.
+
+    Of several `members` the network is the mean: `cross-validate --ensemble` makes such a one.
+    """
 
     architecture: str = "unet"
     filters: int = Field(default=16, ge=1, le=64)
     depth: int = Field(default=4, ge=1, le=6)
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    members: int = Field(default=1, ge=1, le=20)
 
     @field_validator("architecture")
     @classmethod

@@ -61,6 +61,9 @@ def cross_validate(
     out: Annotated[Path, typer.Option(help="Folder for the runs and the table.")],
     folds: Annotated[int, typer.Option(min=2, max=20, help="So many networks.")] = 5,
     start_from: Begin = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Make one network of all of them, to be released.")
+    ] = False,
 ) -> None:
     """Train a network for each fold of the patients, and measure each patient by the one that did
     not learn from him: how good a recipe is where scans are too few for a test set.
@@ -71,18 +74,23 @@ def cross_validate(
     from training.cross_validation import Question, content, markdown
     from training.cross_validation import cross_validate as study
     from training.dataset import read_index
+    from training.ensemble import combine
     from training.foundation import read_foundation
     from training.recipe import read_recipe
 
     with plain_errors():
         plan = read_recipe(find_recipe(recipe))
         foundation = None if start_from is None else read_foundation(start_from)
-        result = study(Question(plan, data, out, folds, foundation), Console())
+        console, question = Console(), Question(plan, data, out, folds, foundation)
+        result = study(question, console)
         simulated = any(one.properties.get("simulated", True) for one in read_index(data))
         table = markdown(result, simulated=simulated)
         write_whole(out / "cross-validation.md", table.encode())
         write_whole(out / "cross-validation.json", json.dumps(content(result), indent=1).encode())
-    typer.echo(table)
+        typer.echo(table)
+        if ensemble:
+            run = combine(question, result, console)
+            typer.echo(f"the mean of all {folds} networks is a run to be released: {run}")
 
 
 def methods(

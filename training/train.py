@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from training.architectures import ARCHITECTURES
+from training.architectures import ARCHITECTURES, mean_of
 from training.batches import (
     Images,
     for_stage,
@@ -79,8 +79,14 @@ def train(
     The best epoch of the last stage, by Dice on the validation scans, ends in `best.weights.h5`; or
     the last one, where the recipe keeps that.
     With a foundation, the first stage begins with what that network has learnt.
-    Raises TrainingError when the folder holds a run of another recipe, foundation or other scans.
+    Raises TrainingError when the folder holds a run of another recipe, foundation or other scans,
+    and for a recipe with several members.
     """
+    if recipe.network.members > 1:
+        raise TrainingError(
+            f"network.members is {recipe.network.members}: an ensemble is not trained as a whole; "
+            "train its members with `cross-validate --ensemble`"
+        )
     if foundation is not None:
         foundation.check(recipe)
     _claim(recipe, data, run, foundation)
@@ -108,7 +114,8 @@ def build(recipe: Recipe, precision: str | None = None, stage: int = -1) -> kera
     if precision is not None:
         design = replace(design, precision=precision)
     name = recipe.stages[stage].architecture or recipe.network.architecture
-    return ARCHITECTURES[name](design)
+    members = [ARCHITECTURES[name](design) for _ in range(recipe.network.members)]
+    return members[0] if len(members) == 1 else mean_of(members)
 
 
 def read_state(run: Path) -> State:

@@ -6,10 +6,13 @@ import json
 from itertools import combinations, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
-from ellipses import QUIET, RECIPE, ellipse_case
+from ellipses import QUIET, RECIPE, SIDE, ellipse_case, ellipse_data
 from typer.testing import CliRunner
 
+from adjuvant.model import read_model
+from adjuvant.network import load_network
 from training.__main__ import app
 from training.cross_validation import Question as Folds
 from training.cross_validation import content, cross_validate, divide
@@ -17,8 +20,10 @@ from training.cross_validation import markdown as folds_markdown
 from training.dataset import Entry, read_index, write_case, write_index
 from training.datasets.split import TEST, extend, freeze, write_split
 from training.errors import TrainingError
+from training.finished_run import exported
 from training.learning_curve import Question, in_order, learning_curve
 from training.seen import read_run
+from training.train import train
 
 SHORT = RECIPE.model_copy(
     update={"split": 0.8, "images_per_epoch": 16, "stages": RECIPE.stages[1:]}
@@ -138,10 +143,28 @@ def test_both_as_commands(scans: Path, others: Path, tmp_path: Path) -> None:
     points = json.loads((tmp_path / "curve" / "learning-curve.json").read_text())["points"]
     assert [one["scans"] for one in points] == [4, 12]
 
-    folds = ["cross-validate", "--recipe", recipe, "--data", scans, "--folds", "2"]
+    folds = ["cross-validate", "--recipe", recipe, "--data", scans, "--folds", "2", "--ensemble"]
     told = run([*folds, "--out", tmp_path / "folds"])
     assert "| all |  | 30 |" in told
     assert (tmp_path / "folds" / "cross-validation.json").exists()
+
+    model = tmp_path / "thyroid" / "0.0.1"
+    released = ["release", "--run", tmp_path / "folds" / "ensemble", "--data", others]
+    assert "Measured on 12 simulated scans" in run([*released, "--to", model])
+    assert read_model(model).training.images == 30
+    assert read_model(model).training.patients == 15
+    inputs = np.random.default_rng(1).random((1, SIDE, SIDE, 2), np.float32)
+    one, other = (tmp_path / "folds" / f"fold-{number}-of-2" for number in (1, 2))
+    with exported(one) as (first, _), exported(other) as (second, _):
+        mean = (first(inputs) + second(inputs)) / 2
+    np.testing.assert_allclose(load_network(model)(inputs), mean, atol=1e-5)
+
+
+def test_an_ensemble_is_not_trained_as_a_whole(tmp_path: Path) -> None:
+    network = SHORT.network.model_copy(update={"members": 3})
+    with pytest.raises(TrainingError, match=r"network\.members is 3: an ensemble is not trained"):
+        train(SHORT.model_copy(update={"network": network}), ellipse_data(), tmp_path, QUIET)
+    assert list(tmp_path.iterdir()) == []
 
 
 def run(arguments: list[object]) -> str:

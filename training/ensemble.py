@@ -1,0 +1,92 @@
+"""The networks of a cross-validation as one network: the mean of their answers.
+
+It is written as a finished run, which `release` measures and releases as any other. All patients of
+the folds count as seen, as each of them taught most of the members.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from training.collect.collection import write_whole
+from training.cross_validation import Fold, Question, fold_folder
+from training.dataset import read_case, read_index
+from training.datasets.fingerprint import Tally, write_fingerprint
+from training.errors import TrainingError
+from training.progress import tracked
+from training.provenance import commit
+from training.recipe import Recipe
+from training.seen import read_run
+from training.train import BEST_FILE, RUN_FILE, STATE_FILE, State, build, compile_for, read_state
+
+FOLDER = "ensemble"
+
+
+def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path:
+    """Write the run of the ensemble beside those of its members; where it is.
+
+    Raises TrainingError where the network would be too large to be one (`network.members`).
+    """
+    one = question.recipe
+    try:
+        network = one.network.model_validate(
+            one.network.model_dump() | {"members": len(folds)}, strict=True
+        )
+    except ValueError as fault:
+        raise TrainingError(f"{len(folds)} networks are too many for an ensemble") from fault
+    recipe = one.model_copy(update={"network": network})
+    runs = [question.out / fold_folder(fold.number, len(folds)) for fold in folds]
+    run = question.out / FOLDER
+    run.mkdir(parents=True, exist_ok=True)
+    _write_weights(recipe, one, runs, run)
+    _write_about(recipe, question, folds, runs)
+    dice = float(np.mean([read_state(member).best_dice for member in runs]))
+    state = State(stage=len(recipe.stages) - 1, epoch=1, best_dice=dice, best_epoch=1)
+    write_whole(run / STATE_FILE, json.dumps(asdict(state), indent=1).encode())
+    tally, measured = Tally(), {score.case_id for fold in folds for score in fold.scores}
+    mine = [entry for entry in read_index(question.data) if entry.case_id in measured]
+    for entry in tracked(mine, "what the scans are like", console):
+        tally.add(read_case(question.data, entry))
+    write_fingerprint(run, tally.content())
+    return run
+
+
+def _write_weights(recipe: Recipe, one: Recipe, runs: Sequence[Path], run: Path) -> None:
+    """The members' best weights, in the order of the folds."""
+    whole = build(recipe)
+    values = []
+    for member in runs:
+        network = build(one)
+        compile_for(network, one)
+        network.optimizer.build(network.trainable_variables)
+        network.load_weights(member / BEST_FILE)
+        values += network.get_weights()
+    whole.set_weights(values)
+    compile_for(whole, recipe)
+    whole.optimizer.build(whole.trainable_variables)
+    whole.save_weights(run / BEST_FILE)
+
+
+def _write_about(
+    recipe: Recipe, question: Question, folds: Sequence[Fold], runs: Sequence[Path]
+) -> None:
+    """`run.json`: what all of the members are made of, together."""
+    members = [read_run(member) for member in runs]
+    patients = sorted({patient for about in members for patient in about["patient_ids"]})
+    content = members[0] | {
+        "recipe": recipe.model_dump(mode="json"),
+        "images": sum(len(fold.scores) for fold in folds),
+        "patients": len(patients),
+        "patient_ids": patients,
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    path = question.out / FOLDER / RUN_FILE
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
