@@ -34,6 +34,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
         "nodule_measures.py",
         "comparison.py",
         "lobes.py",
+        "quality.py",
         "visibility.py",
         "interpretations/",
         "results/",

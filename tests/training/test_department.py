@@ -19,6 +19,7 @@ from training.__main__ import app
 from training.dataset import read_case, read_index
 from training.datasets.nnunet import labels_of
 from training.datasets.split import read_split
+from training.pseudonyms import KEY_BYTES
 from training.rois.drawing import Outline
 from training.rois.rasterise import rasterise_outline
 
@@ -61,6 +62,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_csv(visit, folder / "rois", uids=visit.number == 0)
     (folder / "tiny.toml").write_text(TINY)
     good("key", "--out", folder / "key")
+    # Days, times and UIDs follow from the key: with one key in twenty, a moved day of one patient is
+    # the true day of another, or a new UID holds the digits of a time, by chance.
+    (folder / "key").write_text("a5" * KEY_BYTES)
     keyed = ("--key", folder / "key")
     said = good("collect", "--folder", folder / "scans", "--out", folder / "collection", *keyed)
     assert "new: 24 scan; known before: 0" in said
