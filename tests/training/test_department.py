@@ -62,8 +62,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_csv(visit, folder / "rois", uids=visit.number == 0)
     (folder / "tiny.toml").write_text(TINY)
     good("key", "--out", folder / "key")
-    # Days, times and UIDs follow from the key: with one key in twenty, a moved day of one patient is
-    # the true day of another, or a new UID holds the digits of a time, by chance.
+    # Days, times and UIDs follow from the key: with one key in twenty, a moved day of one patient
+    # is the true day of another, or a new UID holds the digits of a time, by chance.
     (folder / "key").write_text("a5" * KEY_BYTES)
     keyed = ("--key", folder / "key")
     said = good("collect", "--folder", folder / "scans", "--out", folder / "collection", *keyed)
