@@ -75,7 +75,7 @@ def trained(given: argparse.Namespace) -> Any:
         loss.backward()
         optimizer.step()
         seen += len(images)
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         if time.monotonic() - said > SAID_EVERY_S:
             said = time.monotonic()
             print(f"{seen} of {given.images} images, loss {np.mean(losses[-50:]):.4f}", flush=True)
