@@ -212,7 +212,7 @@ def leave_out(
     import json
 
     from training.collect.collection import write_whole
-    from training.dataset import read_index
+    from training.dataset import any_simulated, read_index
     from training.foundation import read_foundation
     from training.leaving_out import Question
     from training.leaving_out import leave_out as measure
@@ -222,7 +222,7 @@ def leave_out(
     with plain_errors():
         foundation = None if start_from is None else read_foundation(start_from)
         losses = measure(Question(run, data, out, by, tuple(only or ()), foundation), Console())
-        simulated = any(one.properties.get("simulated", True) for one in read_index(data))
+        simulated = any_simulated(read_index(data))
         report = leaving_out_report(by, losses, read_run(run), simulated=simulated)
         write_whole(out / "leaving-out.html", report.encode())
         write_whole(out / "leaving-out.json", json.dumps(content(by, losses), indent=1).encode())

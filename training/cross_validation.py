@@ -18,11 +18,10 @@ from rich.console import Console
 from training.dataset import Entry, read_case, read_index, split_patients
 from training.datasets.split import TRAINING, VALIDATION, on_side
 from training.errors import TrainingError
-from training.figures import Figure, Score
+from training.figures import Figure, Score, figure_of
 from training.finished_run import scores_of
 from training.foundation import Foundation
 from training.loading import read_sides
-from training.metrics import STATISTICS, bootstrap
 from training.progress import tracked
 from training.recipe import Recipe
 from training.train import train
@@ -95,9 +94,7 @@ def dice_of(folds: Sequence[Fold]) -> Figure:
     shown = [one for fold in folds for one in fold.scores if one.dice is not None]
     if not shown:
         raise TrainingError("no scan shows a gland: nothing to measure")
-    values = [one.dice or 0.0 for one in shown]
-    low, high = bootstrap(values, [one.patient_id for one in shown], STATISTICS["mean"])
-    return Figure(float(np.mean(values)), low, high, len(values))
+    return figure_of([one.dice or 0.0 for one in shown], [one.patient_id for one in shown])
 
 
 def markdown(folds: Sequence[Fold], *, simulated: bool) -> str:

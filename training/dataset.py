@@ -173,6 +173,11 @@ def _entry(row: Mapping[str, str]) -> Entry:
     return Entry(row["case_id"], row["patient_id"], properties)
 
 
+def any_simulated(entries: Iterable[Entry]) -> bool:
+    """Whether one of these cases is simulated: then every figure has to say so."""
+    return any(entry.properties.get("simulated", True) for entry in entries)
+
+
 def split_patients(
     entries: Iterable[Entry], fractions: Mapping[str, float], seed: int
 ) -> dict[str, list[Entry]]:

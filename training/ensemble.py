@@ -24,7 +24,16 @@ from training.progress import tracked
 from training.provenance import commit
 from training.recipe import Recipe
 from training.seen import read_run
-from training.train import BEST_FILE, RUN_FILE, STATE_FILE, State, build, compile_for, read_state
+from training.train import (
+    BEST_FILE,
+    RUN_FILE,
+    STATE_FILE,
+    State,
+    build,
+    compile_for,
+    read_state,
+    with_weights,
+)
 
 FOLDER = "ensemble"
 
@@ -61,14 +70,8 @@ def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path
 def _write_weights(recipe: Recipe, one: Recipe, runs: Sequence[Path], run: Path) -> None:
     """The members' best weights, in the order of the folds."""
     whole = build(recipe)
-    values = []
-    for member in runs:
-        network = build(one)
-        compile_for(network, one)
-        network.optimizer.build(network.trainable_variables)
-        network.load_weights(member / BEST_FILE)
-        values += network.get_weights()
-    whole.set_weights(values)
+    members = [with_weights(one, member / BEST_FILE) for member in runs]
+    whole.set_weights([values for member in members for values in member.get_weights()])
     compile_for(whole, recipe)
     whole.optimizer.build(whole.trainable_variables)
     whole.save_weights(run / BEST_FILE)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adjuvant.model import Model
 from training.calibration import Bins, calibration_error
 from training.datasets.properties import NOT_TOLD
-from training.metrics import STATISTICS, bootstrap, wilson
+from training.metrics import STATISTICS, Statistic, bootstrap, wilson
 
 if TYPE_CHECKING:
     # It imports Keras, which figures do not need.
@@ -145,14 +146,25 @@ def summarise(
     )
 
 
+def figure_of(
+    values: Sequence[float] | NDArray[np.float64],
+    patients: Sequence[str],
+    statistic: Statistic = STATISTICS["mean"],
+) -> Figure:
+    """A statistic of what each scan gave, with its interval by patient; `values` as in
+    `training.metrics.bootstrap`, at least one."""
+    numbers = np.asarray(values, np.float64)
+    low, high = bootstrap(numbers, patients, statistic)
+    return Figure(statistic(numbers), low, high, len(numbers))
+
+
 def _figure(scores: Sequence[Score], field: str, name: str) -> Figure | None:
     """One statistic of one field over the scores that have it; None where none has."""
     having = [one for one in scores if getattr(one, field) is not None]
     if not having:
         return None
     values = [float(getattr(one, field)) for one in having]
-    low, high = bootstrap(values, [one.patient_id for one in having], STATISTICS[name])
-    return Figure(STATISTICS[name](np.asarray(values)), low, high, len(having))
+    return figure_of(values, [one.patient_id for one in having], STATISTICS[name])
 
 
 def _half_counts(shown: Sequence[Score]) -> Figure | None:
@@ -165,16 +177,14 @@ def _half_counts(shown: Sequence[Score]) -> Figure | None:
     if not both:
         return None
     losses, patients = zip(*both, strict=True)
-    low, high = bootstrap(losses, patients, STATISTICS["mean"])
-    return Figure(float(np.mean(losses)), low, high, len(losses))
+    return figure_of(losses, patients)
 
 
 def _calibration(scans: Sequence[tuple[str, Bins]]) -> Figure | None:
     if not scans:
         return None
     bins = np.stack([one for _, one in scans])
-    low, high = bootstrap(bins, [patient for patient, _ in scans], calibration_error)
-    return Figure(calibration_error(bins), low, high, len(scans))
+    return figure_of(bins, [patient for patient, _ in scans], calibration_error)
 
 
 def _silent(scores: Sequence[Score]) -> Rate:

@@ -13,18 +13,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from training.collect.collection import write_whole
 from training.dataset import Entry, read_index
 from training.datasets.split import TRAINING, sides_to_learn_from
 from training.errors import TrainingError
-from training.figures import Figure, Score
+from training.figures import Figure, Score, figure_of
 from training.finished_run import scores_of
 from training.foundation import Foundation
 from training.loading import load_data, watched_cases
-from training.metrics import STATISTICS, bootstrap
+from training.metrics import STATISTICS
 from training.recipe import Recipe
 from training.train import train
 
@@ -100,13 +99,8 @@ def _point(scans: int, patients: int, scores: Sequence[Score]) -> Point:
     shown = [one for one in scores if one.dice is not None]
     values = [one.dice or 0.0 for one in shown]
     owners = [one.patient_id for one in shown]
-
-    def figure(name: str) -> Figure:
-        low, high = bootstrap(values, owners, STATISTICS[name])
-        return Figure(STATISTICS[name](np.asarray(values)), low, high, len(values))
-
-    missed = sum(one.silent for one in shown)
-    return Point(scans, patients, figure("mean"), figure("percentile_5"), missed)
+    mean, low = (figure_of(values, owners, STATISTICS[name]) for name in ("mean", "percentile_5"))
+    return Point(scans, patients, mean, low, sum(one.silent for one in shown))
 
 
 def markdown(points: Sequence[Point], *, simulated: bool) -> str:

@@ -16,8 +16,8 @@ from adjuvant.network import Network
 from adjuvant.nodules import Candidate, candidates, nodule_probability, smallest_nodule
 from adjuvant.preprocess import Image, Mask
 from training.evaluate import groups_of, outline
-from training.figures import Figure, Rate
-from training.metrics import STATISTICS, bootstrap, dice, wilson
+from training.figures import Figure, Rate, figure_of
+from training.metrics import dice, wilson
 from training.phantom.case import Case, Nodule
 from training.seen import Seen
 
@@ -205,9 +205,7 @@ def figure_of_marks(scores: Sequence[LesionScore]) -> Figure:
 
 
 def _mean(values: Sequence[tuple[float, str]]) -> Figure:
-    numbers = [float(value) for value, _ in values]
-    low, high = bootstrap(numbers, [patient for _, patient in values], STATISTICS["mean"])
-    return Figure(float(np.mean(numbers)), low, high, len(numbers))
+    return figure_of([value for value, _ in values], [patient for _, patient in values])
 
 
 def _silent(healthy: Sequence[LesionScore]) -> Rate:

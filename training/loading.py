@@ -13,7 +13,7 @@ from rich.console import Console
 
 from adjuvant.close_up import CloseUp, square_around
 from training.batches import REGION, Images
-from training.dataset import Entry, read_case, read_index
+from training.dataset import Entry, any_simulated, read_case, read_index
 from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
 from training.phantom.case import Case
@@ -58,7 +58,7 @@ def read_sides(
         validation=read(validation, "reading validation scans").images,
         training_patients=len({entry.patient_id for entry in sides[TRAINING]}),
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
-        simulated=any(entry.properties.get("simulated", True) for entry in entries),
+        simulated=any_simulated(entries),
         fingerprint=training.tally.content(),
     )
 

@@ -21,8 +21,8 @@ from adjuvant.preprocess import Image, Mask
 from training.difference import Better, Difference, Pair, difference, signed
 from training.errors import ReleaseError
 from training.evaluate import outline, score
-from training.figures import Figure, Score
-from training.metrics import STATISTICS, bootstrap
+from training.figures import Figure, Score, figure_of
+from training.metrics import STATISTICS
 from training.phantom.case import Case
 from training.seen import Seen
 
@@ -164,8 +164,7 @@ def _distance(shown: Sequence[Score]) -> Figure | None:
 
 def _figure(pairs: Sequence[tuple[float, str]], name: str) -> Figure:
     values, patients = zip(*pairs, strict=True)
-    low, high = bootstrap(values, patients, STATISTICS[name])
-    return Figure(STATISTICS[name](np.asarray(values)), low, high, len(values))
+    return figure_of(values, patients, STATISTICS[name])
 
 
 HEAD = (

@@ -36,7 +36,7 @@ from training.recipe import Recipe
 from training.report import markdown, write_evaluation
 from training.sample import add_sample
 from training.seen import origin, read_run, seen_by_run
-from training.train import BEST_FILE, build, compile_for, read_state
+from training.train import BEST_FILE, build, read_state, with_weights
 
 # Both run the same float32 weights; only the order of sums differs.
 TOLERANCE = 1e-4
@@ -172,10 +172,7 @@ def _finished(run: Path) -> tuple[dict[str, Any], Recipe]:
 def export(request: Request, recipe: Recipe, about: dict[str, Any], folder: Path) -> Network:
     """Write weights (float32, no optimizer) and contract; load them as the plugin does; compare;
     add the sample with which the plugin compares from then on."""
-    trained = build(recipe, precision="float32")
-    compile_for(trained, recipe)
-    trained.optimizer.build(trained.trainable_variables)
-    trained.load_weights(request.run / BEST_FILE)
+    trained = with_weights(recipe, request.run / BEST_FILE, precision="float32")
     plain = build(recipe, precision="float32")
     plain.set_weights(trained.get_weights())
     file = folder / f"{recipe.model}.keras"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -34,8 +34,7 @@ def learning_curve(
 
     As long as a training for each. An interrupted one goes on with the same command.
     """
-    from training.collect.collection import write_whole
-    from training.dataset import read_index
+    from training.dataset import any_simulated, read_index
     from training.foundation import read_foundation
     from training.learning_curve import SIZES, Question, content, draw, markdown
     from training.learning_curve import learning_curve as study
@@ -46,10 +45,9 @@ def learning_curve(
         foundation = None if start_from is None else read_foundation(start_from)
         wanted = tuple(sizes) if sizes else SIZES
         points = study(Question(plan, data, test, out, wanted, foundation), Console())
-        simulated = any(one.properties.get("simulated", True) for one in read_index(test))
+        simulated = any_simulated(read_index(test))
         table = markdown(points, simulated=simulated)
-        write_whole(out / "learning-curve.md", table.encode())
-        write_whole(out / "learning-curve.json", json.dumps(content(points), indent=1).encode())
+        _write(out, "learning-curve", table, content(points))
         draw(points, out / "learning-curve.svg", simulated=simulated)
     typer.echo(table)
     typer.echo(f"drawn in {out / 'learning-curve.svg'}")
@@ -70,10 +68,9 @@ def cross_validate(
 
     As long as a training for each. An interrupted one goes on with the same command.
     """
-    from training.collect.collection import write_whole
     from training.cross_validation import Question, content, markdown
     from training.cross_validation import cross_validate as study
-    from training.dataset import read_index
+    from training.dataset import any_simulated, read_index
     from training.ensemble import combine
     from training.foundation import read_foundation
     from training.recipe import read_recipe
@@ -83,10 +80,9 @@ def cross_validate(
         foundation = None if start_from is None else read_foundation(start_from)
         console, question = Console(), Question(plan, data, out, folds, foundation)
         result = study(question, console)
-        simulated = any(one.properties.get("simulated", True) for one in read_index(data))
+        simulated = any_simulated(read_index(data))
         table = markdown(result, simulated=simulated)
-        write_whole(out / "cross-validation.md", table.encode())
-        write_whole(out / "cross-validation.json", json.dumps(content(result), indent=1).encode())
+        _write(out, "cross-validation", table, content(result))
         typer.echo(table)
         if ensemble:
             run = combine(question, result, console)
@@ -107,8 +103,7 @@ def methods(
 ) -> None:
     """Compare released versions with fixed thresholds, Otsu's, and the masks of other programs."""
     from adjuvant.network import load_network
-    from training.collect.collection import write_whole
-    from training.dataset import read_index
+    from training.dataset import any_simulated, read_index
     from training.loading import watched_cases
     from training.methods import compare, content, markdown, masks_in, network, otsu, threshold
     from training.seen import seen_by_model
@@ -120,11 +115,18 @@ def methods(
         chosen += [masks_in(folder, name) for name, folder in others]
         chosen += [threshold(0.2), threshold(0.4), otsu()]
         results = compare(watched_cases(data, limit, Console()), chosen)
-        simulated = any(one.properties.get("simulated", True) for one in read_index(data))
+        simulated = any_simulated(read_index(data))
         table = markdown(results, simulated=simulated)
-        write_whole(out / "methods.md", table.encode())
-        write_whole(out / "methods.json", json.dumps(content(results), indent=1).encode())
+        _write(out, "methods", table, content(results))
     typer.echo(table)
+
+
+def _write(out: Path, name: str, table: str, content: dict[str, Any]) -> None:
+    """A study as `name`.md for reading and `name`.json."""
+    from training.collect.collection import write_whole
+
+    write_whole(out / f"{name}.md", table.encode())
+    write_whole(out / f"{name}.json", json.dumps(content, indent=1).encode())
 
 
 def _named(text: str) -> tuple[str, Path]:

@@ -202,13 +202,20 @@ def compile_for(network: keras.Model, recipe: Recipe) -> None:
     network.compile(optimizer, loss, jit_compile=False)
 
 
+def with_weights(
+    recipe: Recipe, weights: Path, *, precision: str | None = None, stage: int = -1
+) -> keras.Model:
+    """A stage's network as training has written it to a file, which holds the optimizer too."""
+    network = build(recipe, precision, stage)
+    compile_for(network, recipe)
+    network.optimizer.build(network.trainable_variables)
+    network.load_weights(weights)
+    return network
+
+
 def _grow_from(network: keras.Model, recipe: Recipe, stage: int, weights: Path) -> None:
     """Take over what the stage before has learnt, layer by layer, and nothing of its optimizer."""
-    before = build(recipe, stage=stage)
-    compile_for(before, recipe)
-    before.optimizer.build(before.trainable_variables)
-    before.load_weights(weights)
-    take_over(network, before)
+    take_over(network, with_weights(recipe, weights, stage=stage))
 
 
 def _stalled(state: State, stage: Stage) -> bool:

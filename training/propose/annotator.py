@@ -30,7 +30,7 @@ from training.metrics import dice
 from training.progress import progress_bar
 from training.propose.ranking import choose, descriptor, expected_error
 from training.recipe import Network, Recipe, Stage
-from training.train import BEST_FILE, Data, build, compile_for, train
+from training.train import BEST_FILE, Data, train, with_weights
 
 STUDY = "study.json"
 PROPOSED, BY_CHANCE = "proposed", "by chance"
@@ -198,11 +198,7 @@ def _trained(recipe: Recipe, images: Images, drawn: list[int]) -> keras.Model:
     data = Data(scans, scans, len(drawn), ("annotator",))
     with tempfile.TemporaryDirectory() as folder:
         train(recipe, data, Path(folder) / "run", QUIET)
-        network = build(recipe)
-        compile_for(network, recipe)
-        network.optimizer.build(network.trainable_variables)
-        network.load_weights(Path(folder) / "run" / BEST_FILE)
-    return network
+        return with_weights(recipe, Path(folder) / "run" / BEST_FILE)
 
 
 def _some(images: Images, places: list[int]) -> Images:
