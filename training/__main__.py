@@ -1,4 +1,4 @@
-"""`python -m training`: data sets (data_commands.py), simulate, train, evaluate, release."""
+"""`python -m training`: simulate, train, evaluate, release; data sets and studies are beside it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training import data_commands, pretend_commands, propose_commands
+from training import data_commands, pretend_commands, propose_commands, study_commands
 from training.plain import plain_errors
+from training.recipes import find_recipe
 
 # TensorFlow and Keras are imported inside the commands that need them: help stays instant, and
 # TensorFlow's own chatter is silenced before it starts.
@@ -20,7 +21,6 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 NOTICE = "Everything here is trained on simulated scans – not for clinical use."  # noqa: RUF001
-RECIPES = Path(__file__).parent / "recipes"
 
 app = typer.Typer(
     help=f"Simulate thyroid scans, train networks on them, measure and release them. {NOTICE}",
@@ -246,13 +246,12 @@ def sample(
         typer.echo(f"{model} has a sample now")
 
 
-def find_recipe(name: str) -> Path:
-    """A path as it is; a bare name among the recipes of this package."""
-    bundled = RECIPES / f"{name}.toml"
-    return bundled if bundled.exists() else Path(name)
-
-
-COMMANDS = (*data_commands.COMMANDS, *propose_commands.COMMANDS, *pretend_commands.COMMANDS)
+COMMANDS = (
+    *data_commands.COMMANDS,
+    *propose_commands.COMMANDS,
+    *study_commands.COMMANDS,
+    *pretend_commands.COMMANDS,
+)
 for command in COMMANDS:
     app.command()(command)
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
 from adjuvant.close_up import CloseUp
-from adjuvant.network import Network
 from adjuvant.preprocess import Mask
 from training.dataset import Entry, read_index
 from training.datasets.fingerprint import told
@@ -28,12 +25,12 @@ from training.difference import Difference, Pair, difference
 from training.errors import ReleaseError
 from training.evaluate import evaluate, outline, score
 from training.figures import Score
+from training.finished_run import exported, without_release
 from training.foundation import Foundation
 from training.loading import load_data, watched_cases
 from training.pages.gallery import Gallery, Outline, Shown
 from training.phantom.case import Case
-from training.release import Request, export, open_run
-from training.seen import Seen, read_run, seen_by_run
+from training.release import open_run
 from training.train import train
 
 SMALLEST = 5
@@ -69,7 +66,7 @@ def leave_out(question: Question, console: Console) -> tuple[Loss, ...]:
     A run that is killed goes on. Raises ReleaseError where the run is not finished or looks for
     nodules, or where a group is too small; SeenError where a test scan is of its patients.
     """
-    about, recipe = open_run(_request(question.run, question.out))
+    about, recipe = open_run(without_release(question.run, question.out))
     if isinstance(recipe.preprocessing, CloseUp):
         raise ReleaseError(f"{question.run} finds nodules: only glands can be measured so")
     began = None if question.foundation is None else question.foundation.about()
@@ -170,20 +167,6 @@ def _difference(pairs: Iterable[tuple[Score, Score]]) -> Difference | None:
         [Pair(a.patient_id, a.dice, b.dice or 0.0) for a, b in pairs if a.dice is not None],
         None,
     )
-
-
-@contextmanager
-def exported(run: Path) -> Iterator[tuple[Network, Seen]]:
-    """A finished run as the plugin loads it, and what it saw."""
-    with tempfile.TemporaryDirectory() as folder:
-        request = _request(run, Path(folder))
-        about, recipe = open_run(request)
-        request.folder.mkdir()
-        yield export(request, recipe, about, request.folder), seen_by_run(read_run(run))
-
-
-def _request(run: Path, folder: Path) -> Request:
-    return Request(run, folder / "0.0.0", "0.0.0")
 
 
 def _folder(value: str) -> str:

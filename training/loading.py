@@ -15,7 +15,7 @@ from adjuvant.close_up import CloseUp, square_around
 from training.batches import REGION, Images
 from training.dataset import Entry, read_case, read_index
 from training.datasets.fingerprint import Tally
-from training.datasets.split import TEST, on_side, sides_to_learn_from
+from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
 from training.phantom.case import Case
 from training.progress import progress_bar
 from training.recipe import Recipe
@@ -35,22 +35,28 @@ def load_data(
     Those that do not stay are left out, without any other changing sides.
     Raises ValueError where a side of the split is empty or has no scan that can be learnt from.
     """
-    entries = read_index(folder)
-    divided = sides_to_learn_from(folder, entries, recipe.split, recipe.seed)
+    divided = sides_to_learn_from(folder, read_index(folder), recipe.split, recipe.seed)
     sides = {side: [one for one in part if stays(one)] for side, part in divided.items()}
-    entries = sides["training"] + sides["validation"]
-    validation = sides["validation"][: recipe.validation_images]
+    return read_sides(folder, sides, recipe, console)
+
+
+def read_sides(
+    folder: Path, sides: Mapping[str, list[Entry]], recipe: Recipe, console: Console
+) -> Data:
+    """The same where somebody else has divided the scans into training and validation."""
+    entries = sides[TRAINING] + sides[VALIDATION]
+    validation = sides[VALIDATION][: recipe.validation_images]
     learnable = close_up_region if isinstance(recipe.preprocessing, CloseUp) else whole_image
 
     def read(side: list[Entry], title: str) -> _Loaded:
         return _read((folder, side), learnable, title, console)
 
-    training = read(sides["training"], "reading training scans")
+    training = read(sides[TRAINING], "reading training scans")
     repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
     return Data(
         training=replace(training.images, repeats=tuple(repeats)),
         validation=read(validation, "reading validation scans").images,
-        training_patients=len({entry.patient_id for entry in sides["training"]}),
+        training_patients=len({entry.patient_id for entry in sides[TRAINING]}),
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
         simulated=any(entry.properties.get("simulated", True) for entry in entries),
         fingerprint=training.tally.content(),

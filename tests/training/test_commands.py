@@ -14,8 +14,9 @@ from click.testing import Result
 from ellipses import ellipse_case
 from typer.testing import CliRunner
 
-from training.__main__ import NOTICE, RECIPES, app, find_recipe
+from training.__main__ import NOTICE, app
 from training.dataset import write_case, write_index
+from training.recipes import RECIPES, find_recipe
 
 ROOT = Path(__file__).parents[2]
 TINY = """

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from training.__main__ import RECIPES
 from training.architectures import ARCHITECTURES, Design
 from training.errors import RecipeError
 from training.recipe import read_recipe
+from training.recipes import RECIPES
 
 STAGE = "[[stages]]\nsize = 256\nepochs = 1\nbatch = 1\nlearning_rate = 1e-3\n"
 HEAD = 'name = "a"\nmodel = "thyroid"\n'

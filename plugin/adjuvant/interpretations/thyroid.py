@@ -10,12 +10,13 @@ from scipy.ndimage import label
 from adjuvant.acquisition import missing_spacing
 from adjuvant.errors import ModelFault
 from adjuvant.findings import Code, Findings, FrameMeasures, Segment
-from adjuvant.header import numbers, whole_number
+from adjuvant.header import whole_number
 from adjuvant.lobes import lobe_segments
 from adjuvant.measure import measure_frame, pixel_area_cm2
 from adjuvant.model import Model
 from adjuvant.preprocess import Image, Mask
-from adjuvant.scan import Frame, Scan
+from adjuvant.quality import quality_remarks
+from adjuvant.scan import Scan
 from adjuvant.sides import contradicted_frames
 from adjuvant.visibility import without_suppressed
 
@@ -24,11 +25,6 @@ GLAND = "thyroid"
 
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 THYROID_GLAND = Code("69748006", "SCT", "Thyroid")
-
-# A quarter of the usual 200,000 counts of a view: below it, the outline rests on noise.
-FEW_COUNTS = 50_000
-# This many pixels at the largest storable value are an overflow, not a maximum.
-SATURATED_PIXELS = 5
 
 
 def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
@@ -100,7 +96,7 @@ def remarks(scan: Scan, masks: Mask, measures: tuple[FrameMeasures, ...]) -> tup
         ]
     found += _of_empty_frames(scan)
     for frame, mask, measured in zip(scan.frames, masks, measures, strict=True):
-        found += _of_frame(scan, frame, mask, measured)
+        found += quality_remarks(scan, frame, mask, measured)
     return (*found, *_of_missing_area(scan))
 
 
@@ -113,30 +109,6 @@ def _of_empty_frames(scan: Scan) -> list[str]:
         for number in range(1, frames + 1)
         if number not in read
     ]
-
-
-def _of_frame(scan: Scan, frame: Frame, mask: Mask, measured: FrameMeasures) -> list[str]:
-    found = []
-    if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
-        found.append("the gland reaches the border of the image and may be cut off")
-    if int(np.count_nonzero(frame.counts >= largest_storable(scan))) >= SATURATED_PIXELS:
-        found.append("pixels are at the largest value that can be stored: counts are too low")
-    if measured.total_counts < FEW_COUNTS:
-        total = f"{measured.total_counts:,.0f} counts, below {FEW_COUNTS:,}"
-        found.append(f"few counts ({total}): the outline is less certain")
-    return [f"Frame {frame.number}: {remark}." for remark in found]
-
-
-def largest_storable(scan: Scan) -> float:
-    """The largest count that the source's pixels can hold, after its rescale slope."""
-    bits = whole_number(scan.header, "BitsStored") or 16
-    signed = whole_number(scan.header, "PixelRepresentation") == 1
-    largest = (1 << (bits - 1 if signed else bits)) - 1
-    slope, intercept = (
-        numbers(scan.header, "RescaleSlope"),
-        numbers(scan.header, "RescaleIntercept"),
-    )
-    return largest * (slope[0] if slope else 1) + (intercept[0] if intercept else 0)
 
 
 def _of_missing_area(scan: Scan) -> list[str]:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from adjuvant.results.presentation import Language
 from adjuvant.results.texts import TEXTS, Texts, number
 
-# By the English sentence without its full stop and without the frame that it is about. What stands
-# in braces differs from scan to scan.
+# By the English sentence without its full stop, without the frame that it is about, and without
+# saying that the quality is limited. What stands in braces differs from scan to scan.
 REMARKS: dict[str, dict[Language, str]] = {
     "no thyroid uptake seen": {
         "fr": "pas de fixation thyroïdienne visible",
@@ -46,6 +46,16 @@ REMARKS: dict[str, dict[Language, str]] = {
         "fr": "peu de coups ({total}, moins de {limit}) : le contour est moins sûr",
         "de": "wenige Impulse ({total}, unter {limit}): der Umriss ist weniger sicher",
         "nl": "weinig tellen ({total}, minder dan {limit}): de omtrek is minder zeker",
+    },
+    "the gland is {ratio} times its background: the outline is uncertain": {
+        "fr": "la glande vaut {ratio} fois le fond, contour incertain",
+        "de": "Schilddrüse {ratio}-mal Untergrund, Umriss unsicher",
+        "nl": "schildklier {ratio} keer de achtergrond, omtrek onzeker",
+    },
+    "a part of the gland is {ratio} times as bright as the rest: its outline is uncertain": {
+        "fr": "une partie vaut {ratio} fois le reste, au contour incertain",
+        "de": "ein Teil ist {ratio}-mal so hell wie der Rest, dessen Umriss unsicher ist",
+        "nl": "een deel is {ratio} keer zo fel als de rest, met onzekere omtrek",
     },
     "no area in cm²: the header has no PixelSpacing": {
         "fr": "pas de surface en cm² : PixelSpacing absent de l’en-tête",
@@ -149,18 +159,24 @@ REMARKS: dict[str, dict[Language, str]] = {
     },
 }
 
+WHOLE = re.compile(
+    r"(?:Frame (?P<number>\d+): )?(?P<limited>limited quality: )?(?P<said>.*?)\.?", re.DOTALL
+)
+
 
 def translate(remark: str, language: Language) -> str:
     """A remark in this language; in English where there is no translation.
 
     Better untranslated than unsaid.
     """
-    found = re.fullmatch(r"(?:Frame (?P<number>\d+): )?(?P<said>.*?)\.?", remark, re.DOTALL)
+    found = WHOLE.fullmatch(remark)
     if found is None:
         return remark
     translation = _translation(found["said"][:1].lower() + found["said"][1:], language)
     if translation is None:
         return remark
+    if found["limited"] is not None:
+        translation = f"{TEXTS[language].limited_quality} {translation}"
     if found["number"] is None:
         return f"{translation[0].upper()}{translation[1:]}."
     colon = " :" if language == "fr" else ":"

@@ -21,6 +21,7 @@ class Texts:
     titles: dict[str, str]
     views: dict[str, str]
     frame: str
+    limited_quality: str
     right: str
     left: str
     area: str
@@ -76,6 +77,7 @@ TEXTS: dict[Language, Texts] = {
             "right lateral": "Right lateral",
         },
         frame="Frame {number}",
+        limited_quality="limited quality:",
         right="R",
         left="L",
         area="Gland area",
@@ -117,6 +119,7 @@ TEXTS: dict[Language, Texts] = {
             "right lateral": "Profil droit",
         },
         frame="Image {number}",
+        limited_quality="qualité limitée :",
         right="D",
         left="G",
         area="Surface de la glande",
@@ -158,6 +161,7 @@ TEXTS: dict[Language, Texts] = {
             "right lateral": "Rechts lateral",
         },
         frame="Bild {number}",
+        limited_quality="eingeschränkte Qualität:",
         right="R",
         left="L",
         area="Fläche der Schilddrüse",
@@ -199,6 +203,7 @@ TEXTS: dict[Language, Texts] = {
             "right lateral": "Rechts lateraal",
         },
         frame="Beeld {number}",
+        limited_quality="beperkte kwaliteit:",
         right="R",
         left="L",
         area="Oppervlakte schildklier",

@@ -135,15 +135,17 @@ def test_no_uptake_on_one_frame_is_told_for_that_frame():
 
 def test_a_gland_at_the_border_may_be_cut():
     findings = interpret(scan_of(), answer(np.roll(lobes(), -80, axis=0)), model())
-    assert "Frame 1: the gland reaches the border of the image" in findings.remarks[0]
+    assert (
+        "Frame 1: limited quality: the gland reaches the border of the image" in findings.remarks[0]
+    )
 
 
 def test_few_counts_are_told_with_the_limit():
     counts = thyroid_counts() // 10
     scan = read_scan(to_bytes(nm_dataset(counts)), Limits())
     findings = interpret(scan, answer(lobes()), model())
-    told = f"Frame 1: few counts ({counts.sum():,} counts, below 50,000): the outline is less"
-    assert findings.remarks[0].startswith(told)
+    told = f"limited quality: few counts ({counts.sum():,} counts, below 50,000): the outline is"
+    assert findings.remarks[0].startswith(f"Frame 1: {told} less certain")
 
 
 def test_an_overflow_of_8_bits_is_told():

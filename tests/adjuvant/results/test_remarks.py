@@ -35,6 +35,8 @@ TWO_LOBES = ellipse(128, 90, 50, 18) | ellipse(128, 160, 50, 18)
 INTERLOCKED = TWO_LOBES.copy()
 INTERLOCKED[124:132, 90:131] = INTERLOCKED[136:144, 124:160] = True
 NOTHING = np.zeros((256, 256), bool)
+FAINT = (2 * TWO_LOBES).astype(np.uint16)
+HOT = ellipse(110, 90, 9, 9)
 
 
 def remarks_on(ds: Dataset, *glands: np.ndarray) -> tuple[str, ...]:
@@ -73,6 +75,8 @@ def every_remark() -> Iterator[str]:
     yield from remarks_on(source(), ellipse(100, 100, 3, 3))
     yield from remarks_on(source(), ellipse(100, 100, 50, 18))
     yield from remarks_on(source(), INTERLOCKED)
+    yield from remarks_on(nm_dataset(np.full((256, 256), 9, np.uint16) + FAINT), TWO_LOBES)
+    yield from remarks_on(nm_dataset((9 + 9 * TWO_LOBES + 200 * HOT).astype(np.uint16)), TWO_LOBES)
 
 
 def every_remark_on_uptake() -> Iterator[str]:
@@ -148,7 +152,10 @@ def core(translation: str) -> str:
 
 
 def test_numbers_and_views_in_a_remark_are_written_as_the_language_does():
-    few = "Frame 1: few counts (12,345 counts, below 50,000): the outline is less certain."
+    few = (
+        "Frame 1: limited quality: few counts (12,345 counts, below 50,000): "
+        "the outline is less certain."
+    )
     assert "(12.345, unter 50.000)" in translate(few, "de")
     high = "Frame 1: uptake of 12.5 % is above the reference range 0.25 to 2 %."
     assert "12,5 %" in translate(high, "de")

@@ -1,0 +1,54 @@
+"""A view of limited quality is told, and why; a good one is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adjuvant.image import Limits, read_scan
+from adjuvant.measure import measure_frame
+from adjuvant.quality import FAINT, HOTTER, quality_remarks
+from tests.builder import nm_dataset, to_bytes
+
+SIDE = 128
+ROW, COLUMN = np.indices((SIDE, SIDE))
+GLAND = np.hypot((ROW - 64) / 20, (COLUMN - 64) / 12) <= 1
+NODULE = np.hypot(ROW - 55, COLUMN - 64) <= 5
+
+
+def said(counts: np.ndarray, gland: np.ndarray = GLAND) -> tuple[str, ...]:
+    """The remarks on one view with these counts and this outline."""
+    scan = read_scan(to_bytes(nm_dataset(counts.astype(np.uint16))), Limits())
+    (frame,) = scan.frames
+    return quality_remarks(scan, frame, gland, measure_frame(frame, gland, None))
+
+
+def test_nothing_is_said_of_a_good_view() -> None:
+    assert said(10 + 90 * GLAND) == ()
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(FAINT - 0.1, True), (FAINT + 0.1, False)])
+def test_a_gland_that_hardly_stands_out_is_told(ratio: float, *, told: bool) -> None:
+    remarks = said(np.where(GLAND, 100 * ratio, 100))
+    wanted = f"Frame 1: limited quality: the gland is {ratio:.1f} times its background: the outline"
+    assert [one.startswith(wanted) for one in remarks] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("times", "told"), [(HOTTER + 3, True), (HOTTER - 1, False)])
+def test_a_part_that_is_much_hotter_than_the_rest_is_told(times: float, *, told: bool) -> None:
+    net = np.where(NODULE, 50 * times, 50) * GLAND
+    remarks = said(10 + net)
+    assert ["as bright as the rest" in one for one in remarks] == ([True] if told else [])
+
+
+def test_where_no_gland_is_drawn_nothing_is_said_of_it() -> None:
+    assert said(10 + 90 * GLAND, np.zeros_like(GLAND)) == ()
+
+
+def test_every_reason_is_told() -> None:
+    gland = np.roll(GLAND, -50, axis=0)
+    remarks = said(np.where(gland, 2, 1), gland)
+    assert len(remarks) == 2
+    assert all(one.startswith("Frame 1: limited quality: ") for one in remarks)
+    assert "reaches the border" in remarks[0]
+    assert "few counts" in remarks[1]

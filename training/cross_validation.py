@@ -1,0 +1,128 @@
+"""Every patient is measured once, by a network that did not learn from this patient.
+
+Patients are divided into folds; for each, a network learns from all others. For a data set that is
+too small to spare a test set: all of its scans are both learnt from and measured on, never by the
+same network. What is measured is the recipe, not a network that is released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from training.dataset import Entry, read_case, read_index, split_patients
+from training.datasets.split import TRAINING, VALIDATION, on_side
+from training.errors import TrainingError
+from training.figures import Figure, Score
+from training.finished_run import scores_of
+from training.foundation import Foundation
+from training.loading import read_sides
+from training.metrics import STATISTICS, bootstrap
+from training.progress import tracked
+from training.recipe import Recipe
+from training.train import train
+
+
+@dataclass(frozen=True)
+class Question:
+    """Cross-validate `recipe` on `data` in so many folds; the runs go below `out`."""
+
+    recipe: Recipe
+    data: Path
+    out: Path
+    folds: int = 5
+    foundation: Foundation | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One network: how many scans it learnt from, and the scores of those that it did not see."""
+
+    number: int
+    learnt_from: int
+    scores: tuple[Score, ...]
+
+
+def cross_validate(question: Question, console: Console) -> tuple[Fold, ...]:
+    """Train and measure fold after fold; one that is done already is only measured.
+
+    Which epoch of a network is kept is decided on a part of the patients that it may learn from.
+    A data set's own test scans are left alone. Raises TrainingError where there are fewer patients
+    than folds.
+    """
+    entries = on_side(question.data, read_index(question.data), TRAINING, VALIDATION)
+    part = question.recipe.split
+    parts = {TRAINING: part, VALIDATION: 1 - part}
+    result = []
+    for number, held in enumerate(divide(entries, question.folds, question.recipe.seed), 1):
+        console.print(f"fold {number} of {question.folds}")
+        others = [one for one in entries if one.patient_id not in held]
+        sides = split_patients(others, parts, question.recipe.seed)
+        data = read_sides(question.data, sides, question.recipe, console)
+        run = question.out / f"fold-{number}-of-{question.folds}"
+        train(question.recipe, data, run, console, question.foundation)
+        mine = [one for one in entries if one.patient_id in held]
+        cases = (read_case(question.data, one) for one in tracked(mine, "measuring", console))
+        result.append(Fold(number, len(data.training), scores_of(run, cases)))
+    return tuple(result)
+
+
+def divide(entries: Sequence[Entry], folds: int, seed: int) -> list[frozenset[str]]:
+    """The patients of each fold: all of them, each in one. Raises TrainingError where there are
+    fewer patients than folds."""
+    patients = sorted({entry.patient_id for entry in entries})
+    if len(patients) < folds:
+        raise TrainingError(f"{len(patients)} patients cannot be divided into {folds} folds")
+    order = np.random.default_rng(seed).permutation(len(patients))
+    return [frozenset(patients[place] for place in part) for part in np.array_split(order, folds)]
+
+
+def dice_of(folds: Sequence[Fold]) -> Figure:
+    """Mean Dice over all scans with a gland of these folds, by patient.
+
+    Raises TrainingError where none shows a gland.
+    """
+    shown = [one for fold in folds for one in fold.scores if one.dice is not None]
+    if not shown:
+        raise TrainingError("no scan shows a gland: nothing to measure")
+    values = [one.dice or 0.0 for one in shown]
+    low, high = bootstrap(values, [one.patient_id for one in shown], STATISTICS["mean"])
+    return Figure(float(np.mean(values)), low, high, len(values))
+
+
+def markdown(folds: Sequence[Fold], *, simulated: bool) -> str:
+    """The table, with what it is about."""
+    kind = "simulated scans" if simulated else "scans"
+    whole = dice_of(folds)
+    means = [dice_of([fold]).value for fold in folds]
+    lines = [
+        f"Each of {whole.scans} {kind} with a visible gland was measured by the one of "
+        f"{len(folds)} networks that did not learn from its patient. 95 % intervals by bootstrap "
+        "over patients.",
+        "",
+        "| fold | learnt from | scans | mean Dice | 95 % interval | missed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for fold in folds:
+        lines.append(_row(str(fold.number), str(fold.learnt_from), [fold]))
+    lines.append(_row("all", "", folds))
+    spread = f"from {min(means):.3f} to {max(means):.3f}"
+    return "\n".join([*lines, "", f"The folds' means go {spread}."]) + "\n"
+
+
+def _row(name: str, learnt_from: str, folds: Sequence[Fold]) -> str:
+    one = dice_of(folds)
+    missed = sum(score.silent for fold in folds for score in fold.scores if score.dice is not None)
+    interval = f"{one.low:.3f} to {one.high:.3f}"
+    cells = (name, learnt_from, str(one.scans), f"{one.value:.3f}", interval, str(missed))
+    return f"| {' | '.join(cells)} |"
+
+
+def content(folds: Sequence[Fold]) -> dict[str, Any]:
+    """For `cross-validation.json`."""
+    return {"dice": asdict(dice_of(folds)), "folds": [asdict(one) for one in folds]}
