@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.phantom.camera import Collimator, Detector, Pose
-from training.phantom.distributions import Patient, Random, around, choose
+from training.phantom.distributions import Patient
+from training.phantom.randomness import Random, around, choose
 
 # Hole diameter and effective length in mm: typical vendor data sheets.
 COLLIMATORS = {
@@ -39,6 +40,10 @@ SMALLEST_FIELD_MM = 150.0
 COUNTS = {"Tc-99m": (190e3, 0.55), "I-123": (120e3, 0.55), "I-131": (60e3, 0.55)}
 COUNT_LIMITS = (20e3, 600e3)
 VIEWS = {"anterior": 0.80, "RAO": 0.10, "LAO": 0.10}
+# The part of the matrix that sees: all of it, or a circle of the crystal or of a vendor's mask.
+FIELDS = {"square": 0.88, "circle": 0.12}
+MOTION = 0.05
+DEAD_TUBE = 0.004
 PROCESSING = {"none": 0.86, "smoothed": 0.07, "interpolated": 0.04, "8 bit": 0.03}
 
 
@@ -54,6 +59,15 @@ class Spot:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """For this `share` of the time the patient lies `x_mm`, `y_mm` away from where he began."""
+
+    share: float
+    x_mm: float
+    y_mm: float
+
+
+@dataclass(frozen=True)
 class Acquisition:
     """How one image is taken; with a patient and a noise seed it determines the pixels."""
 
@@ -66,6 +80,9 @@ class Acquisition:
     uniformity: float
     processing: str
     dead_rows: int
+    motion: tuple[Pause, ...] = ()
+    field: str = "square"
+    dead_tube: bool = False
 
 
 def draw_acquisition(rng: Random, patient: Patient, view: str | None = None) -> Acquisition:
@@ -88,6 +105,19 @@ def draw_acquisition(rng: Random, patient: Patient, view: str | None = None) -> 
         uniformity=float(rng.uniform(0.005, 0.03)),
         processing=choose(rng, PROCESSING),
         dead_rows=int(rng.integers(1, 3)) if rng.random() < 0.01 else 0,
+        motion=draw_motion(rng) if rng.random() < MOTION else (),
+        field="circle" if collimator.pinhole else choose(rng, FIELDS),
+        dead_tube=bool(rng.random() < DEAD_TUBE),
+    )
+
+
+def draw_motion(rng: Random) -> tuple[Pause, ...]:
+    """The patient moves once or twice: swallows, coughs, slides down."""
+    shares = rng.dirichlet((2.0, 1.0, 0.5))
+    places = rng.normal(0, (4.0, 8.0), (len(shares), 2))
+    places[0] = 0
+    return tuple(
+        Pause(float(s), float(x), float(y)) for s, (x, y) in zip(shares, places, strict=True)
     )
 
 

@@ -6,6 +6,7 @@ backwards; the origin lies on the skin in front of the isthmus.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,15 @@ def occupancy(solid: Solid, points: Volume, edge_mm: float, noise: Volume | None
     margin = (1 - radius) * np.float32(min(solid.semi_axes) / edge_mm)
     filled: Volume = np.clip(0.5 + margin, 0, 1).astype(np.float32, copy=False)
     return filled
+
+
+def overlaid(activity: Volume, solids: Iterable[Solid], points: Volume, edge_mm: float) -> Volume:
+    """Activity (z, y, x) with `solids` in the place of what was there, float32."""
+    for solid in solids:
+        share = occupancy(solid, points, edge_mm)
+        activity = activity * (1 - share) + share * np.float32(solid.activity)
+    whole: Volume = activity.astype(np.float32, copy=False)
+    return whole
 
 
 def unevenness(texture: Texture, points: Volume) -> Volume:

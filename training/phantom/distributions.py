@@ -1,4 +1,4 @@
-"""Every random choice about a patient, in one place. Lengths in mm, angles in degrees.
+"""Every random choice about a patient's gland, in one place. Lengths in mm, angles in degrees.
 
 Lobes of 43 x 15 x 12 mm, isthmus absent in 17 %, pyramidal lobe in 38 %: published anatomy; the
 shares and strengths of diseases are assumptions (`docs/truth.md`). Activities are per volume and
@@ -13,18 +13,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from training.phantom.anatomy import Gland, Solid, Texture
-from training.phantom.background import Neck, Surroundings
+from training.phantom.elsewhere import Elsewhere, draw_elsewhere
+from training.phantom.randomness import Random, around, choose, seed
+from training.phantom.surroundings import Surroundings, draw_surroundings
 
 DISEASES = {
-    "normal": 0.29,
-    "diffuse goitre": 0.11,
-    "Graves disease": 0.13,
+    "normal": 0.26,
+    "diffuse goitre": 0.10,
+    "Graves disease": 0.12,
     "multinodular goitre": 0.14,
-    "cold nodule": 0.13,
+    "cold nodule": 0.14,
     "toxic adenoma": 0.08,
     "thyroiditis": 0.05,
-    "one lobe": 0.03,
-    "no uptake": 0.04,
+    "one lobe": 0.02,
+    "remnant": 0.02,
+    "ectopic tissue": 0.01,
+    "no uptake": 0.03,
+    "elsewhere": 0.03,
 }
 ISOTOPES = {"Tc-99m": 0.80, "I-123": 0.14, "I-131": 0.06}
 # Thyroid-to-soft-tissue activity of a normal gland, median; spread is log-normal.
@@ -39,6 +44,8 @@ DISEASE_UPTAKE = {
     "toxic adenoma": (0.25, 0.9),
     "thyroiditis": (0.08, 0.7),
     "one lobe": (1.0, 0.4),
+    "remnant": (0.6, 0.7),
+    "ectopic tissue": (0.6, 0.5),
     "no uptake": (0.004, 0.5),
 }
 # Linear size of the lobes relative to normal: median, sigma of the logarithm.
@@ -51,13 +58,19 @@ DISEASE_SIZE = {
     "toxic adenoma": (1.05, 0.12),
     "thyroiditis": (1.05, 0.15),
     "one lobe": (1.12, 0.12),
+    "remnant": (0.95, 0.12),
+    "ectopic tissue": (1.0, 0.2),
     "no uptake": (0.95, 0.12),
 }
 # Standard deviation of the parenchyma's activity.
 DISEASE_TEXTURE = {"multinodular goitre": 0.32, "thyroiditis": 0.30, "Graves disease": 0.09}
 DEFAULT_TEXTURE = 0.13
-
-Random = np.random.Generator
+# Spread of the logarithm of each lobe's length, width and depth.
+DISEASE_ASYMMETRY = {"diffuse goitre": 0.18, "multinodular goitre": 0.25}
+DEFAULT_ASYMMETRY = 0.14
+GOITRES = ("diffuse goitre", "multinodular goitre")
+SUBSTERNAL = 0.12
+NO_GLAND = Gland((), (), (), Texture(0, 10, 0), Texture(0, 20, 0))
 
 
 @dataclass(frozen=True)
@@ -67,28 +80,15 @@ class Patient:
     disease: str
     isotope: str
     gland: Gland
-    surroundings: Surroundings
-
-
-def choose(rng: Random, weights: dict[str, float]) -> str:
-    """One key, with the probability given (weights need not sum to 1)."""
-    shares = np.array(list(weights.values()))
-    return list(weights)[int(rng.choice(len(shares), p=shares / shares.sum()))]
-
-
-def around(rng: Random, median: float, sigma: float) -> float:
-    """A log-normal draw, cut at 2.5 sigma."""
-    return float(median * np.exp(sigma * np.clip(rng.standard_normal(), -2.5, 2.5)))
-
-
-def seed(rng: Random) -> int:
-    """A seed for a random field that every view of the patient shares."""
-    return int(rng.integers(2**31))
+    surroundings: Surroundings | Elsewhere
 
 
 def draw_patient(rng: Random) -> Patient:
-    """A patient of the mix of a thyroid clinic."""
+    """A patient of the mix of a thyroid clinic, and now and then an image of something else."""
     disease, isotope = choose(rng, DISEASES), choose(rng, ISOTOPES)
+    if disease == "elsewhere":
+        other = draw_elsewhere(rng)
+        return Patient(other.kind, "Tc-99m", NO_GLAND, other)
     uptake = UPTAKE[isotope] * around(rng, *DISEASE_UPTAKE[disease])
     gland = draw_gland(rng, disease, uptake)
     return Patient(disease, isotope, gland, draw_surroundings(rng))
@@ -97,11 +97,8 @@ def draw_patient(rng: Random) -> Patient:
 def draw_gland(rng: Random, disease: str, uptake: float) -> Gland:
     """Lobes, bridges and nodules of one disease with `uptake` per volume of parenchyma."""
     size = around(rng, *DISEASE_SIZE[disease])
-    lobes = draw_lobes(rng, size, uptake)
-    if disease == "one lobe" or rng.random() < 0.005:
-        lobes = (lobes[int(rng.integers(2))],)
-    bridges = draw_bridges(rng, lobes, size) if len(lobes) == 2 else ()
-    cold, hot = draw_nodules(rng, disease, lobes, uptake)
+    lobes, bridges = draw_tissue(rng, disease, size, uptake)
+    cold, hot = draw_nodules(rng, disease, (lobes, bridges), uptake)
     nodular = disease == "multinodular goitre"
     return Gland(
         parts=(*lobes, *bridges),
@@ -118,15 +115,68 @@ def draw_gland(rng: Random, disease: str, uptake: float) -> Gland:
     )
 
 
-def draw_lobes(rng: Random, size: float, uptake: float) -> tuple[Solid, ...]:
+def draw_tissue(
+    rng: Random, disease: str, size: float, uptake: float
+) -> tuple[tuple[Solid, ...], tuple[Solid, ...]]:
+    """Lobes, and what lies between them."""
+    if disease == "ectopic tissue":
+        return (draw_ectopic(rng, uptake),), ()
+    spread = DISEASE_ASYMMETRY.get(disease, DEFAULT_ASYMMETRY)
+    lobes = draw_lobes(rng, size, uptake, spread)
+    if disease == "remnant":
+        return draw_remnants(rng, lobes), ()
+    if disease == "one lobe" or rng.random() < 0.005:
+        return (lobes[int(rng.integers(2))],), ()
+    bridges = draw_bridges(rng, lobes, size)
+    if disease in GOITRES and rng.random() < SUBSTERNAL:
+        bridges = (*bridges, *draw_substernal(rng, lobes))
+    return lobes, bridges
+
+
+def draw_ectopic(rng: Random, uptake: float) -> Solid:
+    """Tissue that has not descended, from the base of the tongue down; there are no lobes."""
+    radius = around(rng, 11, 0.25)
+    at = (float(rng.normal(0, 3)), float(rng.uniform(-75, -28)), float(rng.uniform(18, 42)))
+    axes = (radius, radius * around(rng, 1.1, 0.2), radius * around(rng, 1, 0.15))
+    return Solid("pyramidal", at, axes, float(rng.uniform(-20, 20)), 0.0, uptake)
+
+
+def draw_remnants(rng: Random, lobes: tuple[Solid, ...]) -> tuple[Solid, ...]:
+    """What surgery leaves: a part of one lobe, or of both."""
+    kept = lobes if rng.random() < 0.45 else (lobes[int(rng.integers(2))],)
+    return tuple(
+        replace(
+            lobe,
+            centre=(lobe.centre[0], lobe.centre[1] + float(rng.uniform(-12, 12)), lobe.centre[2]),
+            semi_axes=tuple(axis * float(rng.uniform(0.3, 0.75)) for axis in lobe.semi_axes),
+        )
+        for lobe in kept
+    )
+
+
+def draw_substernal(rng: Random, lobes: tuple[Solid, ...]) -> tuple[Solid, ...]:
+    """A goitre that reaches down behind the sternum, on one side or both."""
+    sides = lobes if rng.random() < 0.3 else (lobes[int(rng.integers(2))],)
+    grown = []
+    for lobe in sides:
+        x, y, z = lobe.centre
+        length = around(rng, 26, 0.3)
+        at = (0.8 * x, y + lobe.semi_axes[1] + 0.3 * length, z + float(rng.uniform(4, 20)))
+        axes = (lobe.semi_axes[0] * around(rng, 1.05, 0.2), length, lobe.semi_axes[2])
+        strength = lobe.activity * float(rng.uniform(0.5, 1.0))
+        grown.append(Solid(lobe.part, at, axes, float(rng.normal(0, 10)), 0.0, strength))
+    return tuple(grown)
+
+
+def draw_lobes(rng: Random, size: float, uptake: float, spread: float) -> tuple[Solid, ...]:
     """Right and left lobe: about 43 x 15 x 12 mm, apex up and outwards, right often larger."""
     tilt, taper = float(rng.normal(11, 5)) / size, float(rng.uniform(0.05, 0.38))
     low = float(rng.normal(0, 5))
     lobes = []
     for part, sign, larger in (("right", -1, 1.03), ("left", 1, 0.97)):
-        length = around(rng, 24 * size * larger, 0.13)
-        width = around(rng, 8.6 * size**1.25 * larger, 0.14)
-        depth = around(rng, 7.5 * size * larger, 0.14)
+        length = around(rng, 24 * size * larger, spread)
+        width = around(rng, 8.6 * size**1.25 * larger, spread)
+        depth = around(rng, 7.5 * size * larger, spread)
         gap = float(rng.normal(9, 1.6))
         lobes.append(
             Solid(
@@ -171,32 +221,59 @@ def draw_bridges(rng: Random, lobes: tuple[Solid, ...], size: float) -> tuple[So
 
 
 def draw_nodules(
-    rng: Random, disease: str, lobes: tuple[Solid, ...], uptake: float
+    rng: Random,
+    disease: str,
+    tissue: tuple[tuple[Solid, ...], tuple[Solid, ...]],
+    uptake: float,
 ) -> tuple[tuple[Solid, ...], tuple[Solid, ...]]:
-    """Cold and hot nodules: how many, how large (median 16 mm, 6 to 40) and where."""
+    """Cold and hot nodules: how many, how large (median 16 mm, 4 to 60) and where."""
+    lobes, bridges = tissue
     numbers = {
-        "cold nodule": (1 + int(rng.random() < 0.25), 0),
+        "cold nodule": (1 + int(rng.random() < 0.25) + int(rng.random() < 0.08), 0),
         "multinodular goitre": (int(rng.integers(1, 6)), int(rng.integers(0, 5))),
         "toxic adenoma": (int(rng.random() < 0.2), 1 + int(rng.random() < 0.12)),
     }
     cold_number, hot_number = numbers.get(
         disease, (int(disease != "normal" and rng.random() < 0.06), 0)
     )
-    cold = tuple(draw_nodule(rng, lobes, float(rng.uniform(0, 0.45))) for _ in range(cold_number))
+    hosts = (*lobes, *(one for one in bridges if one.part == "isthmus"))
+    cold: list[Solid] = []
+    for _ in range(cold_number):
+        nodule = draw_nodule(rng, lobes, hosts, float(rng.uniform(0, 0.45)))
+        if cold and rng.random() < 0.25:
+            nodule = draw_beside(rng, nodule, cold[-1])
+        cold.append(nodule)
     hot = []
     for _ in range(hot_number):
         activity = uptake * around(rng, 1.9, 0.3)
         if disease == "toxic adenoma":
             activity = max(uptake, 8) * around(rng, 8, 0.5)
-        hot.append(draw_nodule(rng, lobes, activity))
-    return cold, tuple(hot)
+        hot.append(draw_nodule(rng, lobes, lobes, activity))
+    return tuple(cold), tuple(hot)
 
 
-def draw_nodule(rng: Random, lobes: tuple[Solid, ...], activity: float) -> Solid:
-    """A nodule in one of the lobes, rarely larger than the lobe is wide."""
-    lobe = lobes[int(rng.integers(len(lobes)))]
-    radius = min(float(np.clip(around(rng, 8, 0.45), 3, 20)), 1.25 * lobe.semi_axes[0])
+def draw_beside(rng: Random, nodule: Solid, other: Solid) -> Solid:
+    """The same nodule where it touches another one, above, below or at its side."""
+    angle = float(rng.uniform(0, 2 * np.pi))
+    apart = (
+        0.5 * (sum(nodule.semi_axes[:2]) + sum(other.semi_axes[:2])) * float(rng.uniform(0.8, 1))
+    )
+    x, y, z = other.centre
+    return replace(nodule, centre=(x + apart * np.sin(angle), y + apart * np.cos(angle), z))
+
+
+def draw_nodule(
+    rng: Random, lobes: tuple[Solid, ...], hosts: tuple[Solid, ...], activity: float
+) -> Solid:
+    """A nodule in one of the lobes, rarely in the isthmus, and rarely larger than its host is wide;
+    one in four lies at the rim."""
+    among = hosts if rng.random() < 0.12 else lobes
+    lobe = among[int(rng.integers(len(among)))]
+    largest = lobe.semi_axes[0] * (1.25 if rng.random() < 0.9 else 2.2)
+    radius = min(float(np.clip(around(rng, 8, 0.5), 2, 30)), largest)
     place = rng.uniform(-1, 1, 3) * (0.75, 0.7, 0.6)
+    if rng.random() < 0.25:
+        place[0] = float(np.sign(place[0])) * float(rng.uniform(0.9, 1.3))
     room = np.maximum(np.array(lobe.semi_axes) - 0.35 * radius, 0)
     offset = place * room
     angle = np.deg2rad(lobe.tilt_deg)
@@ -209,55 +286,3 @@ def draw_nodule(rng: Random, lobes: tuple[Solid, ...], activity: float) -> Solid
     axes = tuple(radius * around(rng, 1, 0.15) for _ in range(3))
     solid = Solid(lobe.part, (x, y, z), (axes[0], axes[1], axes[2]), float(rng.uniform(-60, 60)))
     return replace(solid, activity=activity)
-
-
-def draw_surroundings(rng: Random) -> Surroundings:
-    """Neck, jaw, shoulders, and the organs that take up or exclude the tracer."""
-    chin = float(rng.normal(-82, 11))
-    neck = Neck(
-        half_width=float(rng.normal(60, 6)),
-        half_depth=float(rng.normal(56, 5)),
-        shoulder_y=float(rng.normal(22, 10)),
-        shoulder_half_width=float(rng.normal(195, 15)),
-        chin_y=chin,
-        jaw_half_width=float(rng.normal(68, 5)),
-        chest_activity=float(rng.uniform(1.0, 1.8)),
-        texture=Texture(around(rng, 0.28, 0.3), float(rng.uniform(18, 36)), seed(rng)),
-    )
-    return Surroundings(neck, (*draw_salivary(rng, chin), *draw_vessels(rng, neck)))
-
-
-def draw_salivary(rng: Random, chin: float) -> tuple[Solid, ...]:
-    """Parotid and submandibular glands, and often tracer in the mouth or swallowed."""
-    strength = around(rng, 9, 0.7)
-    organs = []
-    for sign in (-1, 1):
-        at = (sign * float(rng.normal(52, 4)), chin - float(rng.normal(28, 6)), 45.0)
-        size = (around(rng, 12, 0.15), around(rng, 24, 0.15), around(rng, 14, 0.15))
-        parotid = strength * around(rng, 1.1, 0.25)
-        organs.append(Solid("parotid", at, size, sign * -8, 0.0, parotid))
-        at = (sign * float(rng.normal(27, 3)), chin - float(rng.normal(2, 5)), 12.0)
-        size = (around(rng, 9, 0.15), around(rng, 10, 0.15), around(rng, 9, 0.15))
-        submandibular = strength * around(rng, 1.2, 0.25)
-        organs.append(Solid("submandibular", at, size, sign * 25, 0.0, submandibular))
-    if rng.random() < 0.7:
-        at = (float(rng.normal(0, 6)), chin - float(rng.normal(32, 8)), 0.0)
-        size = (around(rng, 20, 0.2), around(rng, 13, 0.3), around(rng, 22, 0.2))
-        organs.append(Solid("mouth", at, size, 0.0, 0.0, strength * around(rng, 0.5, 0.6)))
-    if rng.random() < 0.15:
-        at = (float(rng.normal(5, 3)), float(rng.uniform(10, 70)), 45.0)
-        size = (4.0, around(rng, 20, 0.4), 4.0)
-        organs.append(Solid("oesophagus", at, size, 0.0, 0.0, around(rng, 25, 0.6)))
-    return tuple(organs)
-
-
-def draw_vessels(rng: Random, neck: Neck) -> tuple[Solid, ...]:
-    """Carotids and jugular veins, great vessels of the chest, and the air of the trachea."""
-    blood = float(rng.uniform(1.6, 3.0))
-    vessels = [Solid("trachea", (0.0, 10.0, 30.0), (8.5, 75.0, 8.5), activity=0.05)]
-    for sign in (-1, 1):
-        x = sign * float(rng.normal(31, 3))
-        vessels.append(Solid("vessel", (x, -15, 32), (7, 75, 8), sign * -5, 0.0, blood))
-    low = neck.shoulder_y + float(rng.normal(105, 12))
-    vessels.append(Solid("heart", (8, low + 20, 78), (55, 62, 38), 20.0, 0.3, 0.3 + 0.55 * blood))
-    return tuple(vessels)

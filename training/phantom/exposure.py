@@ -62,7 +62,29 @@ def uniformity_map(rng: np.random.Generator, acquisition: Acquisition) -> Image:
     if acquisition.dead_rows:
         first = int(rng.integers(detector.matrix - acquisition.dead_rows))
         sensitivity[first : first + acquisition.dead_rows] *= 0.02
+    if acquisition.dead_tube:
+        sensitivity *= _without_tube(rng, detector)
+    return sensitivity * field_of_view(acquisition)
+
+
+def _without_tube(rng: np.random.Generator, detector: Detector) -> Image:
+    """A photomultiplier that has failed, somewhere in the outer part of the field."""
+    pixels = (np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.spacing_mm
+    half, angle = pixels[-1], rng.uniform(0, 2 * np.pi)
+    x, y = (0.75 * half * one for one in (np.cos(angle), np.sin(angle)))
+    away = np.hypot(pixels[:, None] - y, pixels[None, :] - x) / (0.45 * PHOTOMULTIPLIER_MM)
+    sensitivity: Image = (1 - 0.95 * np.exp(-(away**4))).astype(np.float32)
     return sensitivity
+
+
+def field_of_view(acquisition: Acquisition) -> NDArray[np.bool_]:
+    """The pixels that see anything, bool (rows, columns)."""
+    size = acquisition.detector.matrix
+    if acquisition.field == "square":
+        return np.ones((size, size), np.bool_)
+    pixels = np.arange(size) - (size - 1) / 2
+    inside: NDArray[np.bool_] = np.hypot(pixels[:, None], pixels[None, :]) <= size / 2
+    return inside
 
 
 def expose(

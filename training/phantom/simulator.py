@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, shift
 
-from training.phantom.acquisition import Acquisition, draw_acquisition
+from training.phantom.acquisition import Acquisition, Pause, draw_acquisition
 from training.phantom.anatomy import PARTS, Gland, GlandActivity, Volume, gland_activity
-from training.phantom.background import body_activity, tissue
 from training.phantom.camera import PIVOT_MM, Detector, Grid, make_grid, project, to_patient
 from training.phantom.case import PART_LABELS, Case, Nodule, Property
 from training.phantom.distributions import Patient, draw_patient
 from training.phantom.exposure import (
     HIGHEST_8_BIT,
     expose,
+    field_of_view,
     resize,
     scattered,
     spots_image,
@@ -94,6 +94,7 @@ def describe(patient: Patient, acquisition: Acquisition, gland: Mask) -> dict[st
         "cold_nodules": len(patient.gland.cold),
         "hot_nodules": len(patient.gland.hot),
         "processing": acquisition.processing,
+        "motion": bool(acquisition.motion),
     }
 
 
@@ -104,12 +105,13 @@ def take_image(
     detector = acquisition.detector
     matrix = detector.matrix
     coarse = _projection_detector(detector)
-    seen = see(patient, acquisition, coarse)
+    seen = moved(see(patient, acquisition, coarse), acquisition.motion, coarse.spacing_mm)
     counts = acquisition.total_counts / float(seen.whole.sum())
     stored = replace(seen, counts=counts)
     if acquisition.processing == "8 bit":
         stored = saturated(stored, HIGHEST_8_BIT / counts * (matrix / coarse.matrix) ** 2)
-    inside = clean(resize(score(stored, coarse.spacing_mm), matrix) > 1, detector.spacing_mm)
+    visible = resize(score(stored, coarse.spacing_mm), matrix) > 1
+    inside = clean(visible & field_of_view(acquisition), detector.spacing_mm)
     truth = Truth(
         inside,
         cold_nodules(patient.gland.cold, stored.deficits, stored, inside),
@@ -121,6 +123,28 @@ def take_image(
     image *= uniformity_map(rng, acquisition)
     expected = image * (acquisition.total_counts / image.sum())
     return expose(rng, expected, acquisition), truth
+
+
+def moved(seen: Projections, motion: tuple[Pause, ...], spacing_mm: float) -> Projections:
+    """What the camera sees of a patient who lies at several places in turn."""
+    if not motion:
+        return seen
+
+    def mean(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        total = np.zeros_like(images)
+        for pause in motion:
+            by = (*(0.0,) * (images.ndim - 2), pause.y_mm / spacing_mm, pause.x_mm / spacing_mm)
+            total += np.float32(pause.share) * shift(images, by, order=1, mode="nearest")
+        return total
+
+    return replace(
+        seen,
+        parts=mean(seen.parts),
+        parenchyma=mean(seen.parenchyma),
+        hot=mean(seen.hot),
+        background=mean(seen.background),
+        deficits=mean(seen.deficits),
+    )
 
 
 def which_part(seen: Projections, inside: Mask) -> NDArray[np.uint8]:
@@ -142,15 +166,18 @@ def see(patient: Patient, acquisition: Acquisition, detector: Detector) -> Proje
     """Noise-free projections of gland and background."""
     body_grid = make_body_grid(acquisition, detector)
     points = to_patient(body_grid, acquisition.pose)
-    neck = patient.surroundings.neck
-    body = tissue(neck, points, BODY_STEP_MM)
+    body = patient.surroundings.tissue(points, BODY_STEP_MM)
     depth = np.cumsum(body, axis=0) * BODY_STEP_MM - 0.5 * body * BODY_STEP_MM
     transmission = np.exp(-detector.attenuation * depth).astype(np.float32)
-    around = body_activity(patient.surroundings, points, body) * transmission
+    edge = float(abs(points[0, 0, 0, 1] - points[0, 0, 0, 0]) + 1e-3)
+    around = patient.surroundings.activity(points, body, edge) * transmission
     background = project(around[None], body_grid, detector)[0]
-    grid = make_gland_grid(patient.gland, acquisition)
-    through = Attenuation(body_grid, transmission)
-    gland = project_gland(patient.gland, grid, acquisition, detector, through)
+    if patient.gland.parts:
+        grid = make_gland_grid(patient.gland, acquisition)
+        through = Attenuation(body_grid, transmission)
+        gland = project_gland(patient.gland, grid, acquisition, detector, through)
+    else:
+        gland = without_gland(background)
     wide = scattered(gland.whole + background, detector)
     return replace(gland, background=background + wide)
 
@@ -182,6 +209,13 @@ def project_gland(
         background=nothing,
         deficits=images[len(present) : after],
     )
+
+
+def without_gland(background: NDArray[np.float32]) -> Projections:
+    """The projections of a patient without thyroid tissue, as large as `background`."""
+    nothing = np.zeros_like(background)
+    none = np.zeros((0, *nothing.shape), np.float32)
+    return Projections(np.zeros((len(PARTS), *nothing.shape), np.float32), *(nothing,) * 3, none)
 
 
 def transmitted(through: Attenuation, grid: Grid) -> Volume:

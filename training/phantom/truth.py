@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ THIN_EXPONENT = 0.5
 THIN_FLOOR = 0.4
 THIN_REACH_MM = 24.0
 WINDOW = 0.10
-TO_BACKGROUND = 1 / 3
+TO_BACKGROUND = 0.5
 ROSE = 3.0
 RESOLVED_MM = 10.0
 ISLAND_MM2 = 80.0
@@ -50,6 +51,13 @@ class Projections:
         return total
 
 
+class Limits(NamedTuple):
+    """A part is drawn if its maximum is above `part`, and then nowhere below `edge`."""
+
+    part: float
+    edge: float
+
+
 def saturated(seen: Projections, ceiling: float) -> Projections:
     """The same where a pixel stores no more than `ceiling`, as files of 8 bits do."""
     left = np.minimum(1, ceiling / np.maximum(seen.whole, 1e-12)).astype(np.float32)
@@ -70,23 +78,25 @@ def outline(seen: Projections, spacing_mm: float) -> Mask:
 
 def score(seen: Projections, spacing_mm: float) -> Image:
     """Brightness over the local threshold, float32 (rows, columns): the outline lies at 1."""
-    floor = visible_level(seen, spacing_mm)
-    tissue = _tissue_score(seen, floor, spacing_mm)
-    if not seen.hot.any():
+    limits = visibility_limits(seen, spacing_mm)
+    tissue = _tissue_score(seen, limits, spacing_mm)
+    hottest = robust_maximum(seen.hot)
+    if hottest <= limits.part:
         return bridge(tissue, seen)
-    reference = _reference(seen.hot, robust_maximum(seen.hot), spacing_mm)
-    hot = seen.hot / np.maximum(HOT_EDGE * reference, floor)
+    reference = _reference(seen.hot, hottest, spacing_mm)
+    hot = seen.hot / np.maximum(HOT_EDGE * reference, limits.edge)
     return bridge(np.maximum(hot, tissue), seen)
 
 
-def visible_level(seen: Projections, spacing_mm: float) -> float:
+def visibility_limits(seen: Projections, spacing_mm: float) -> Limits:
     """What the gland has to give for the eye to see it: in the window that the hottest point
     sets, beside the background, and in its noise (Rose, J Opt Soc Am 1948)."""
     around = background_level(seen)
     resolved = np.pi / 4 * (RESOLVED_MM / spacing_mm) ** 2
-    noise = ROSE * float(np.sqrt(around / (resolved * seen.counts)))
+    noise = max(ROSE * float(np.sqrt(around / (resolved * seen.counts))), 1e-12)
     hottest = robust_maximum(seen.parenchyma + seen.hot)
-    return max(WINDOW * hottest, TO_BACKGROUND * around, noise, 1e-12)
+    part = max(WINDOW * hottest, TO_BACKGROUND * around, noise)
+    return Limits(part, edge=max(EDGE * part, noise))
 
 
 def bridge(filled: Image, seen: Projections) -> Image:
@@ -118,20 +128,20 @@ def within_hull(points: NDArray[np.intp], cloud: NDArray[np.intp]) -> NDArray[np
     return inside
 
 
-def _tissue_score(seen: Projections, floor: float, spacing_mm: float) -> Image:
+def _tissue_score(seen: Projections, limits: Limits, spacing_mm: float) -> Image:
     peaks = [robust_maximum(part) for part in seen.parts]
     highest = max(peaks[:2]) if max(peaks[:2]) > 0 else max(peaks)
     best = np.zeros_like(seen.background)
     drawn, references = np.zeros_like(best), np.zeros_like(best)
     for part, peak in zip(seen.parts, peaks, strict=True):
-        if peak <= floor:
+        if peak <= limits.part:
             continue
         level = peak**OWN_MAXIMUM * highest ** (1 - OWN_MAXIMUM)
         reference = _reference(part, level, spacing_mm, peak)
-        best = np.maximum(best, part / np.maximum(EDGE * reference, floor))
+        best = np.maximum(best, part / np.maximum(EDGE * reference, limits.edge))
         drawn += part
         references += part * reference
-    joint = drawn * drawn / np.maximum(EDGE * references, floor * drawn + 1e-12)
+    joint = drawn * drawn / np.maximum(EDGE * references, limits.edge * drawn + 1e-12)
     merged: Image = np.maximum(best, joint).astype(np.float32, copy=False)
     return merged
 

@@ -13,7 +13,7 @@ from training.phantom.truth import Projections
 
 SIDE = 64
 SOLID = Solid("left", (0.0, 0.0, 20.0), (8.0, 10.0, 8.0))
-CASES = [simulate_case(9, number) for number in range(30)]
+CASES = [simulate_case(9, number) for number in range(40)]
 
 
 def disc(radius: float, column: float = 32.0) -> np.ndarray:

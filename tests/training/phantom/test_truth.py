@@ -1,0 +1,74 @@
+"""The rule of docs/truth.md on drawn discs, one sentence after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.phantom.truth import Mask, Projections, outline
+
+SIDE = 96
+SPACING_MM = 2.0
+RIGHT, LEFT = 28.0, 68.0
+
+
+def disc(radius: float, column: float) -> np.ndarray:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return (np.hypot(y - 48, x - column) < radius).astype(np.float32)
+
+
+def drawn(
+    right: float, left: float, hot: float = 0.0, background: float = 0.0, counts: float = 1e6
+) -> Mask:
+    """The outline of two even lobes of these strengths and of a hot nodule in the right one."""
+    lobes = np.stack([right * disc(12, RIGHT), left * disc(12, LEFT)])
+    nodule = hot * disc(6, RIGHT)
+    seen = Projections(
+        parts=lobes,
+        parenchyma=lobes.sum(axis=0),
+        hot=nodule,
+        background=np.full((SIDE, SIDE), background, np.float32),
+        deficits=np.zeros((0, SIDE, SIDE), np.float32),
+        counts=counts,
+    )
+    return outline(seen, SPACING_MM)
+
+
+def lobes_drawn(mask: Mask) -> tuple[bool, bool]:
+    """Whether most of the right and of the left lobe lies inside."""
+    shares = [mask[disc(12, column) > 0].mean() for column in (RIGHT, LEFT)]
+    return shares[0] > 0.9, shares[1] > 0.9
+
+
+def test_both_lobes_of_an_even_gland_are_drawn_whole() -> None:
+    mask = drawn(1.0, 1.0, background=0.1)
+    np.testing.assert_array_equal(mask, (disc(12, RIGHT) + disc(12, LEFT)) > 0)
+
+
+@pytest.mark.parametrize(("weak", "seen"), [(0.12, True), (0.08, False)])
+def test_a_suppressed_lobe_is_drawn_whole_or_not_at_all(weak: float, seen: bool) -> None:
+    """A tenth of the hottest point is the limit (rule 4)."""
+    mask = drawn(weak, weak, hot=1.0 - weak)
+    assert lobes_drawn(mask) == (seen, seen)
+    assert mask[disc(6, RIGHT) > 0].all()
+    assert mask[disc(12, LEFT) > 0].any() == seen
+
+
+def test_a_lobe_beside_a_brighter_one_is_judged_alone() -> None:
+    assert lobes_drawn(drawn(1.0, 0.15)) == (True, True)
+    assert lobes_drawn(drawn(1.0, 0.09)) == (True, False)
+
+
+@pytest.mark.parametrize(("strength", "seen"), [(0.6, True), (0.4, False)])
+def test_a_gland_below_half_of_the_background_is_not_seen(strength: float, seen: bool) -> None:
+    assert drawn(strength, strength, background=1.0).any() == seen
+
+
+@pytest.mark.parametrize(("counts", "seen"), [(10.0, True), (0.5, False)])
+def test_what_drowns_in_noise_is_not_seen(counts: float, seen: bool) -> None:
+    """In a short acquisition less is visible than in a long one."""
+    assert drawn(0.6, 0.6, background=1.0, counts=counts).any() == seen
+
+
+def test_without_a_gland_nothing_is_drawn() -> None:
+    assert not drawn(0.0, 0.0, background=1.0).any()
