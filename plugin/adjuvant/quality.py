@@ -7,8 +7,11 @@ The limits were set on 700 simulated scans of patients that no network had learn
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from adjuvant.findings import FrameMeasures
 from adjuvant.header import numbers, whole_number
@@ -24,14 +27,22 @@ SATURATED_PIXELS = 5
 FAINT = 1.6
 # Counts above the background: the brightest hundredth of the gland over its median.
 HOTTER = 4.0
+# The Dice that the network's own probabilities lead to expect, below which it is in doubt.
+DOUBTFUL = 0.85
+# Smoothed counts above the background: the brightest place outside of the gland over the gland's
+# brightest hundredth.
+BRIGHTER = 1.5
+# Counts of the gland still blur that far, as a part of the image's longer side (8 of 256 pixels).
+BLUR_REACH = 1 / 32
 
 
 def quality_remarks(
-    scan: Scan, frame: Frame, gland: Mask, measured: FrameMeasures
+    scan: Scan, frame: Frame, gland: Mask, measured: FrameMeasures, probability: Image
 ) -> tuple[str, ...]:
     """Why the quality of this view is limited; nothing where it is not.
 
-    `gland` is bool (rows, columns), `measured` of the same view.
+    `gland` is bool and `probability` float32, the network's of the gland, both (rows, columns);
+    `measured` is of the same view.
     """
     found = []
     if gland[0].any() or gland[-1].any() or gland[:, 0].any() or gland[:, -1].any():
@@ -41,24 +52,57 @@ def quality_remarks(
     if measured.total_counts < FEW_COUNTS:
         total = f"{measured.total_counts:,.0f} counts, below {FEW_COUNTS:,}"
         found.append(f"few counts ({total}): the outline is less certain")
-    ratio = measured.gland_to_background
-    if ratio is not None and ratio < FAINT:
-        found.append(f"the gland is {ratio:.1f} times its background: the outline is uncertain")
-    elif (hotter := hottest_part(frame.counts, gland, measured)) > HOTTER:
-        times = f"{hotter:.0f} times as bright as the rest"
-        found.append(f"a part of the gland is {times}: its outline is uncertain")
+    if gland.any():
+        found += _of_the_outline(frame.counts, gland, measured, probability)
     return tuple(f"Frame {frame.number}: limited quality: {remark}." for remark in found)
 
 
-def hottest_part(counts: Image, gland: Mask, measured: FrameMeasures) -> float:
-    """How many times as bright as the gland's median its brightest hundredth is, background taken
-    off; 0 where there is no gland or nothing above the background."""
-    if not gland.any():
-        return 0.0
-    smooth = gaussian_filter(counts, max(counts.shape) * SMOOTHING)
-    net = smooth[gland] - (measured.background_counts_per_pixel or 0.0)
-    usual = float(np.median(net))
-    return float(np.percentile(net, 99)) / usual if usual > 0 else 0.0
+def _of_the_outline(
+    counts: Image, gland: Mask, measured: FrameMeasures, probability: Image
+) -> Iterator[str]:
+    """Why this outline, which is not empty, is uncertain."""
+    net = net_counts(counts, measured)
+    ratio = measured.gland_to_background
+    if ratio is not None and ratio < FAINT:
+        yield f"the gland is {ratio:.1f} times its background: the outline is uncertain"
+    elif (hotter := hottest_part(net, gland)) > HOTTER:
+        times = f"{hotter:.0f} times as bright as the rest"
+        yield f"a part of the gland is {times}: its outline is uncertain"
+    if (expected := expected_dice(probability, gland)) < DOUBTFUL:
+        yield f"the network itself expects a Dice of only {expected:.2f} for this outline"
+    if (elsewhere := brighter_elsewhere(net, gland)) > BRIGHTER:
+        times = f"{elsewhere:.1f} times as bright"
+        yield f"something outside of the gland is {times} (contamination, marker, saliva?)"
+
+
+def hottest_part(net: Image, gland: Mask) -> float:
+    """How many times as bright as the gland's median its brightest hundredth is; 0 where nothing is
+    above the background. `net` as of `net_counts`."""
+    usual = float(np.median(net[gland]))
+    return float(np.percentile(net[gland], 99)) / usual if usual > 0 else 0.0
+
+
+def brighter_elsewhere(net: Image, gland: Mask) -> float:
+    """How many times as bright as the gland's brightest hundredth the brightest place outside of it
+    is; 0 where nothing is above the background. `net` as of `net_counts`."""
+    outside = ~maximum_filter(gland, 1 + 2 * math.ceil(max(net.shape) * BLUR_REACH))
+    bright = float(np.percentile(net[gland], 99))
+    return float(net[outside].max()) / bright if outside.any() and bright > 0 else 0.0
+
+
+def net_counts(counts: Image, measured: FrameMeasures) -> Image:
+    """Smoothed counts above the background around the gland, float32 (rows, columns)."""
+    smooth: Image = gaussian_filter(counts, max(counts.shape) * SMOOTHING)
+    return smooth - np.float32(measured.background_counts_per_pixel or 0.0)
+
+
+def expected_dice(probability: Image, gland: Mask) -> float:
+    """The Dice of an outline, were each pixel gland with the probability that the network says.
+
+    Of the means, as Dice is a ratio: 2 sum(p in gland) / (sum(p) + pixels of the gland).
+    """
+    total = float(probability.sum(dtype=np.float64)) + np.count_nonzero(gland)
+    return 2 * float(probability[gland].sum(dtype=np.float64)) / total
 
 
 def largest_storable(scan: Scan) -> float:

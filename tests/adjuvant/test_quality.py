@@ -16,11 +16,16 @@ GLAND = np.hypot((ROW - 64) / 20, (COLUMN - 64) / 12) <= 1
 NODULE = np.hypot(ROW - 55, COLUMN - 64) <= 5
 
 
-def said(counts: np.ndarray, gland: np.ndarray = GLAND) -> tuple[str, ...]:
-    """The remarks on one view with these counts and this outline."""
+def said(
+    counts: np.ndarray, gland: np.ndarray = GLAND, probability: np.ndarray | None = None
+) -> tuple[str, ...]:
+    """The remarks on one view with these counts and this outline, of which the network is sure
+    unless its probabilities are given."""
     scan = read_scan(to_bytes(nm_dataset(counts.astype(np.uint16))), Limits())
     (frame,) = scan.frames
-    return quality_remarks(scan, frame, gland, measure_frame(frame, gland, None))
+    sure = gland.astype(np.float32)
+    map_ = sure if probability is None else probability.astype(np.float32)
+    return quality_remarks(scan, frame, gland, measure_frame(frame, gland, None), map_)
 
 
 def test_nothing_is_said_of_a_good_view() -> None:
@@ -39,6 +44,24 @@ def test_a_part_that_is_much_hotter_than_the_rest_is_told(times: float, *, told:
     net = np.where(NODULE, 50 * times, 50) * GLAND
     remarks = said(10 + net)
     assert ["as bright as the rest" in one for one in remarks] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("p", "told"), [(0.4, True), (0.9, False)])
+def test_an_outline_that_the_network_itself_doubts_is_told(p: float, *, told: bool) -> None:
+    """With half of the gland in doubt the network expects 2 (1 + p) / (3 + p): 0.82 or 0.97."""
+    probability = GLAND * np.where(ROW < 64, p, 1.0)
+    remarks = said(10 + 90 * GLAND, probability=probability)
+    assert ["the network itself expects a Dice of only" in one for one in remarks] == (
+        [True] if told else []
+    )
+
+
+@pytest.mark.parametrize(("times", "told"), [(3.0, True), (0.8, False)])
+def test_something_brighter_than_the_gland_is_told(times: float, *, told: bool) -> None:
+    spot = np.hypot(ROW - 20, COLUMN - 100) <= 5
+    remarks = said(10 + 90 * GLAND + 90 * times * spot)
+    told_of = [one for one in remarks if "outside of the gland" in one]
+    assert len(remarks) == len(told_of) == int(told)
 
 
 def test_where_no_gland_is_drawn_nothing_is_said_of_it() -> None:

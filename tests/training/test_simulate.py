@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -28,3 +33,31 @@ def test_a_folder_keeps_one_seed(tmp_path: Path) -> None:
 def test_no_cases_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="n must be at least 1, got 0"):
         simulate(tmp_path, 0, seed=2)
+
+
+def test_the_workers_of_a_killed_run_end_too(tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path), "--n", "10000", "--workers", "2"]
+    command = [sys.executable, "-m", "training", "simulate", *options]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        end = time.monotonic() + 60
+        while not any(tmp_path.rglob("*.npz")) and time.monotonic() < end:
+            time.sleep(0.1)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        while _alive(run.pid) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert any(tmp_path.rglob("*.npz"))
+        assert not _alive(run.pid)
+    finally:
+        if _alive(run.pid):
+            os.killpg(run.pid, signal.SIGKILL)
+
+
+def _alive(group: int) -> bool:
+    """Whether any process of this group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -40,7 +40,9 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
     )
     gland = Segment("Thyroid gland", ANATOMICAL_STRUCTURE, THYROID_GLAND, masks)
     lobes, said = lobe_segments(masks, scan.frames, contradicted_frames(scan))
-    return Findings(NAME, (gland, *lobes), measures, (*remarks(scan, masks, measures), *said))
+    maps = probabilities[..., model.output.labels.index(GLAND)]
+    of_quality = remarks(scan, masks, measures, maps)
+    return Findings(NAME, (gland, *lobes), measures, (*of_quality, *said))
 
 
 def gland_masks(counts: Sequence[Image], probabilities: Image, model: Model) -> Mask:
@@ -84,8 +86,13 @@ def fill_holes(mask: Mask) -> Mask:
     return filled
 
 
-def remarks(scan: Scan, masks: Mask, measures: tuple[FrameMeasures, ...]) -> tuple[str, ...]:
-    """What a reader has to know before believing the outline, most severe first."""
+def remarks(
+    scan: Scan, masks: Mask, measures: tuple[FrameMeasures, ...], maps: Image
+) -> tuple[str, ...]:
+    """What a reader has to know before believing the outline, most severe first.
+
+    `masks` bool and `maps` float32, the gland's probabilities: both (frames, rows, columns).
+    """
     if not masks.any():
         found = ["No thyroid uptake seen."]
     else:
@@ -95,8 +102,8 @@ def remarks(scan: Scan, masks: Mask, measures: tuple[FrameMeasures, ...]) -> tup
             if not mask.any()
         ]
     found += _of_empty_frames(scan)
-    for frame, mask, measured in zip(scan.frames, masks, measures, strict=True):
-        found += quality_remarks(scan, frame, mask, measured)
+    for frame, mask, measured, one in zip(scan.frames, masks, measures, maps, strict=True):
+        found += quality_remarks(scan, frame, mask, measured, one)
     return (*found, *_of_missing_area(scan))
 
 

@@ -57,6 +57,16 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "ein Teil ist {ratio}-mal so hell wie der Rest, dessen Umriss unsicher ist",
         "nl": "een deel is {ratio} keer zo fel als de rest, met onzekere omtrek",
     },
+    "the network itself expects a Dice of only {ratio} for this outline": {
+        "fr": "le réseau lui-même n’attend qu’un Dice de {ratio} pour ce contour",
+        "de": "das Netz selbst erwartet für diesen Umriss nur einen Dice von {ratio}",
+        "nl": "het netwerk zelf verwacht voor deze omtrek maar een Dice van {ratio}",
+    },
+    "something outside of the gland is {ratio} times as bright (contamination, marker, saliva?)": {
+        "fr": "hors de la glande, {ratio} fois plus intense (contamination, repère, salive ?)",
+        "de": "außerhalb der Schilddrüse {ratio}-mal so hell (Kontamination, Marker, Speichel?)",
+        "nl": "buiten de schildklier {ratio} keer zo fel (besmetting, marker, speeksel?)",
+    },
     "no area in cm²: the header has no PixelSpacing": {
         "fr": "pas de surface en cm² : PixelSpacing absent de l’en-tête",
         "de": "keine Fläche in cm²: PixelSpacing fehlt im Header",
