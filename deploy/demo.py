@@ -30,7 +30,7 @@ from training.phantom.simulator import simulate_case
 
 READY_S = 240.0
 RESULT_S = 120.0
-SEED = 23
+SEED = 54
 MODELS = ROOT / "models"
 PICTURE = ROOT / "build" / "demo.png"
 
