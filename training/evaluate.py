@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjuvant.errors import Refusal
-from adjuvant.interpretations.thyroid import GLAND, gland_masks
+from adjuvant.interpretations.thyroid import gland_maps, gland_masks
 from adjuvant.network import Network
 from adjuvant.preprocess import Image, Mask, on_source_matrix, prepare
 from training.calibration import Bins, binned
@@ -110,8 +110,7 @@ def read(counts: NDArray[Any], network: Network) -> tuple[Image, Mask]:
     rows, columns = counts.shape
     probabilities = on_source_matrix(network(inputs[None]), (rows, columns))
     mask: Mask = gland_masks([counts], probabilities, network.model)[0]
-    probability: Image = probabilities[0, ..., network.model.output.labels.index(GLAND)]
-    return probability, mask
+    return gland_maps(probabilities, network.model)[0], mask
 
 
 def score(case: Case, found: Mask) -> Score:

@@ -13,13 +13,13 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import maximum_filter
 
 from adjuvant.findings import FrameMeasures
 from adjuvant.header import numbers, whole_number
 from adjuvant.preprocess import Image, Mask
 from adjuvant.scan import Frame, Scan
-from adjuvant.visibility import SMOOTHING
+from adjuvant.visibility import smoothed
 
 # A quarter of the usual 200,000 counts of a view: below it, the outline rests on noise.
 FEW_COUNTS = 50_000
@@ -94,17 +94,19 @@ def brighter_elsewhere(net: Image, gland: Mask) -> float:
 
 def net_counts(counts: Image, measured: FrameMeasures) -> Image:
     """Smoothed counts above the background around the gland, float32 (rows, columns)."""
-    smooth: Image = gaussian_filter(counts, max(counts.shape) * SMOOTHING)
-    return smooth - np.float32(measured.background_counts_per_pixel or 0.0)
+    return smoothed(counts) - np.float32(measured.background_counts_per_pixel or 0.0)
 
 
-def expected_dice(probability: Image, gland: Mask) -> float:
-    """The Dice of an outline, were each pixel gland with the probability that the network says.
+def expected_dice(probability: Image, outline: Mask, slack: float = 0.0) -> float:
+    """The Dice that the network expects of an outline, both (rows, columns).
 
-    Of the means, as Dice is a ratio: 2 sum(p in gland) / (sum(p) + pixels of the gland).
+    A true outline in which each pixel lies with its probability p has an expected overlap with the
+    outline m of sum(p m), and so an expected Dice of about 2 sum(p m) / (sum(p) + sum(m)).
+    `slack` pixels are taken as agreed on; without any, one of the two must not be empty.
     """
-    total = float(probability.sum(dtype=np.float64)) + np.count_nonzero(gland)
-    return 2 * float(probability[gland].sum(dtype=np.float64)) / total
+    overlap = float(probability[outline].sum(dtype=np.float64))
+    total = float(probability.sum(dtype=np.float64)) + np.count_nonzero(outline)
+    return (2 * overlap + slack) / (total + slack)
 
 
 def largest_storable(scan: Scan) -> float:

@@ -28,7 +28,7 @@ def without_suppressed(gland: Mask, counts: Image) -> Mask:
     parts, number = label(gland, structure=np.ones((3, 3), bool))
     if number < 2:
         return gland
-    smooth = gaussian_filter(counts, max(counts.shape) * SMOOTHING)
+    smooth = smoothed(counts)
     maxima = np.zeros(number + 1)
     np.maximum.at(maxima, parts[gland], smooth[gland])
     net = maxima - (background_counts_per_pixel(counts, gland) or 0.0)
@@ -36,3 +36,9 @@ def without_suppressed(gland: Mask, counts: Image) -> Mask:
     seen[0] = False
     kept: Mask = seen[parts]
     return kept
+
+
+def smoothed(counts: Image) -> Image:
+    """Counts, float32 (rows, columns), of which a maximum is more than one noisy pixel."""
+    smooth: Image = gaussian_filter(counts, max(counts.shape) * SMOOTHING)
+    return smooth

@@ -76,9 +76,7 @@ def make_grid(
 ) -> Grid:
     """A grid of `size` mm around `centre`, in steps of `step` mm, each (x, y, z)."""
     axes = [
-        (
-            middle + (np.arange(round(extent / pitch)) - (round(extent / pitch) - 1) / 2) * pitch
-        ).astype(np.float32)
+        (middle + centres(round(extent / pitch), pitch)).astype(np.float32)
         for middle, extent, pitch in zip(centre, size, step, strict=True)
     ]
     return Grid(*axes)
@@ -124,6 +122,12 @@ def resolution_mm(detector: Detector, distance_mm: float) -> float:
     return float(np.hypot(geometric, detector.intrinsic_mm))
 
 
+def centres(number: int, pitch: float) -> NDArray[np.float64]:
+    """Where so many pixels or voxels lie on an axis that has its origin in their middle."""
+    places: NDArray[np.float64] = (np.arange(number) - (number - 1) / 2) * pitch
+    return places
+
+
 def project(volumes: Volume, grid: Grid, detector: Detector) -> Image:
     """Blurred projections (n, rows, columns) of `volumes` (n, z, y, x), activity times mm.
 
@@ -131,7 +135,7 @@ def project(volumes: Volume, grid: Grid, detector: Detector) -> Image:
     pinhole magnified and weighted by the solid angle.
     """
     size, spacing = detector.matrix, detector.spacing_mm
-    pixels = (np.arange(size) - (size - 1) / 2) * spacing
+    pixels = centres(size, spacing)
     pitch = float(grid.z[1] - grid.z[0])
     columns, rows = [], []
     for distance in grid.z.astype(float):

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from adjuvant.preprocess import resampling
 from training.phantom.acquisition import Acquisition, Spot
-from training.phantom.camera import FWHM, Detector, Image, resolution_mm
+from training.phantom.camera import FWHM, Detector, Image, centres, resolution_mm
 
 COARSE = 64
 HAZE_MM = 55.0
@@ -40,7 +40,7 @@ def scattered(primary: Image, detector: Detector) -> Image:
 def spots_image(spots: tuple[Spot, ...], detector: Detector, distance_mm: float) -> Image:
     """Markers and contamination, summing to their shares of the counts."""
     size, spacing = detector.matrix, detector.spacing_mm
-    pixels = (np.arange(size) - (size - 1) / 2) * spacing
+    pixels = centres(size, spacing)
     image = np.zeros((size, size), np.float32)
     blur = resolution_mm(detector, distance_mm) / FWHM
     for spot in spots:
@@ -69,7 +69,7 @@ def uniformity_map(rng: np.random.Generator, acquisition: Acquisition) -> Image:
 
 def _without_tube(rng: np.random.Generator, detector: Detector) -> Image:
     """A photomultiplier that has failed, somewhere in the outer part of the field."""
-    pixels = (np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.spacing_mm
+    pixels = centres(detector.matrix, detector.spacing_mm)
     half, angle = pixels[-1], rng.uniform(0, 2 * np.pi)
     x, y = (0.75 * half * one for one in (np.cos(angle), np.sin(angle)))
     away = np.hypot(pixels[:, None] - y, pixels[None, :] - x) / (0.45 * PHOTOMULTIPLIER_MM)
@@ -82,7 +82,7 @@ def field_of_view(acquisition: Acquisition) -> NDArray[np.bool_]:
     size = acquisition.detector.matrix
     if acquisition.field == "square":
         return np.ones((size, size), np.bool_)
-    pixels = np.arange(size) - (size - 1) / 2
+    pixels = centres(size, 1)
     inside: NDArray[np.bool_] = np.hypot(pixels[:, None], pixels[None, :]) <= size / 2
     return inside
 

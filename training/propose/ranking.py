@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjuvant.preprocess import Image
+from adjuvant.quality import expected_dice
 
 # Of the scans, the less certain part among which is chosen.
 UNCERTAIN = 0.5
@@ -31,14 +32,10 @@ Values = NDArray[np.float64]
 def expected_error(probabilities: Image, threshold: float) -> float:
     """What the network expects its own outline to be wrong by, from 0 (certain) to 1.
 
-    `probabilities` is float32 (rows, columns) of one label. Its outline m holds the pixels from
-    `threshold` on; a true outline in which each pixel lies with its probability p has an expected
-    overlap of sum(p m), and so an expected Dice of about 2 sum(p m) / (sum(p) + sum(m)).
+    `probabilities` is float32 (rows, columns) of one label. Its outline holds the pixels from
+    `threshold` on.
     """
-    outline = probabilities >= threshold
-    overlap = float(probabilities[outline].sum(dtype=np.float64))
-    total = float(probabilities.sum(dtype=np.float64)) + float(outline.sum())
-    return 1.0 - (2.0 * overlap + SLACK) / (total + SLACK)
+    return 1.0 - expected_dice(probabilities, probabilities >= threshold, SLACK)
 
 
 def descriptor(inputs: Image) -> Values:

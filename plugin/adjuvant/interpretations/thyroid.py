@@ -40,8 +40,7 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
     )
     gland = Segment("Thyroid gland", ANATOMICAL_STRUCTURE, THYROID_GLAND, masks)
     lobes, said = lobe_segments(masks, scan.frames, contradicted_frames(scan))
-    maps = probabilities[..., model.output.labels.index(GLAND)]
-    of_quality = remarks(scan, masks, measures, maps)
+    of_quality = remarks(scan, masks, measures, gland_maps(probabilities, model))
     return Findings(NAME, (gland, *lobes), measures, (*of_quality, *said))
 
 
@@ -51,14 +50,23 @@ def gland_masks(counts: Sequence[Image], probabilities: Image, model: Model) -> 
     The only way from a network's answer to an outline: the plugin delivers it and
     `training.evaluate` measures it. Raises ModelFault where the model has no label for the gland.
     """
-    if GLAND not in model.output.labels:
-        known = ", ".join(model.output.labels)
-        raise ModelFault(f"{model.name} {model.version} has no label {GLAND!r}, only {known}")
-    maps = probabilities[..., model.output.labels.index(GLAND)]
+    maps = gland_maps(probabilities, model)
     rows, columns = maps.shape[1:]
     smallest = minimum_area((rows, columns), model)
     masks = (gland_mask(one, model.output.threshold, smallest) for one in maps)
     return np.stack([without_suppressed(*pair) for pair in zip(masks, counts, strict=True)])
+
+
+def gland_maps(probabilities: Image, model: Model) -> Image:
+    """The gland's probabilities (frames, rows, columns) of those of every label.
+
+    Raises ModelFault where the model has no label for the gland.
+    """
+    if GLAND not in model.output.labels:
+        known = ", ".join(model.output.labels)
+        raise ModelFault(f"{model.name} {model.version} has no label {GLAND!r}, only {known}")
+    maps: Image = probabilities[..., model.output.labels.index(GLAND)]
+    return maps
 
 
 def minimum_area(shape: tuple[int, int], model: Model) -> float:
