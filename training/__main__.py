@@ -154,6 +154,12 @@ def release(
         bool,
         typer.Option("--mirrored", help="Read the mirror image too: a bit better, twice the time."),
     ] = False,
+    foundation_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05, max=0.95, help="Go back this part of the way to what the run began with."
+        ),
+    ] = None,
 ) -> None:
     """Turn a finished run into a model version, unless it is worse than the one in service.
 
@@ -176,7 +182,8 @@ def release(
         read_run(run)  # before anything is said: it may be no run
         in_service = against or newest_beside(folder)
         typer.echo(f"compared with {in_service or 'no other version: this is the first'}")
-        request = Request(run, folder, folder.name, in_service, frozen_digest(data), mirrored)
+        version, frozen = folder.name, frozen_digest(data)
+        request = Request(run, folder, version, in_service, frozen, mirrored, foundation_share)
         cases = watched_cases(data, None, console)
         if gland is not None or validation is not None:
             if gland is None or validation is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adjuvant.close_up import CloseUp
-from adjuvant.model import Model
+from adjuvant.model import Model, Training
 from training.checklists import claim, relaince
 
 NOTICE = "trained on simulated scans – not for clinical use"  # noqa: RUF001
@@ -38,6 +38,14 @@ def write_card(model: Model, figures: str, folder: Path) -> None:
     (folder / "card.md").write_text(card(model, figures), "utf-8")
 
 
+def began_with(training: Training) -> str:
+    """The model before, and how far the new weights were moved back to it."""
+    begun = training.foundation or "fresh weights"
+    if training.foundation_share is None:
+        return begun
+    return f"{begun}; the weights are {training.foundation_share:.0%} of the way back to it"
+
+
 def card(model: Model, figures: str) -> str:
     """The whole card as markdown, with the measured `figures` in it."""
     training = model.training
@@ -58,7 +66,7 @@ dosimetry, for children, or for anything but thyroid views.
 | data | {training.data} scans: {training.images} images of {training.patients} patients |
 | simulator seed | {", ".join(str(seed) for seed in training.seeds) or "none"} |
 | truth | {TRUTH[training.data]} |
-| began with | {training.foundation or "fresh weights"} |
+| began with | {began_with(training)} |
 | recipe | `{training.recipe}` |
 | source | commit {training.commit} |
 | date | {training.date} |
@@ -77,7 +85,7 @@ of the network's grid are dropped |
 ## Limits
 - Figures on simulated scans say how well the network learnt the simulator, not how well it reads
   patients. No public set of thyroid scintigraphies with masks is known to measure that.
-- A gland whose peak stays below about a third of the background has no outline by definition.
+- A gland whose peak stays below half of the background has no outline by definition.
 - Salivary glands, oesophageal activity, contamination, markers and ectopic tissue can be taken for
   gland, or gland for them. A gland cut by the border is outlined only as far as it is seen.
 - Readers differ too: κ of 0.57 to 0.70 between four readers of solitary cold lesions. Small

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import keras
 from adjuvant.model import Model, read_model, released_file
 from training.errors import TrainingError
 from training.recipe import Recipe
+
+# A run's copy of what it began with: a release may go a part of the way back to it.
+FOUNDATION_FILE = "foundation.keras"
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,12 @@ class Foundation:
 
         Raises TrainingError where there is none.
         """
-        own = keras.models.load_model(self.weights, compile=False, safe_mode=True)
-        if not take_over(network, own):
+        if not take_over(network, _read(self.weights)):
             raise TrainingError(f"no layer of {self.name} fits the recipe's network")
+
+    def keep(self, run: Path) -> None:
+        """Leave a copy of its weights in the run."""
+        shutil.copyfile(self.weights, run / FOUNDATION_FILE)
 
     def about(self) -> dict[str, Any]:
         """What `run.json` keeps of it."""
@@ -60,6 +67,28 @@ def read_foundation(folder: Path) -> Foundation:
     """A released model version. Raises ModelFault where it is not whole."""
     model = read_model(folder)
     return Foundation(model, released_file(folder, model.weights))
+
+
+def go_back(network: keras.Model, run: Path, share: float) -> None:
+    """Move each weight of what `run` has learnt by `share` of the way back to where it began.
+
+    Between the two lie networks that hold what both know (WiSE-FT: Wortsman et al., CVPR 2022).
+    Layers that the foundation has not stay as they are. Raises TrainingError where the run has
+    none, or shares no layer with it.
+    """
+    path = run / FOUNDATION_FILE
+    if not path.exists():
+        raise TrainingError(f"{run} has no {FOUNDATION_FILE}: it did not begin with a model")
+    learnt = {layer.name: layer.get_weights() for layer in network.layers}
+    if not take_over(network, _read(path)):
+        raise TrainingError(f"no layer of {path} fits the run's network")
+    for layer in network.layers:
+        pairs = zip(learnt[layer.name], layer.get_weights(), strict=True)
+        layer.set_weights([(1 - share) * new + share * old for new, old in pairs])
+
+
+def _read(weights: Path) -> keras.Model:
+    return keras.models.load_model(weights, compile=False, safe_mode=True)
 
 
 def take_over(network: keras.Model, other: keras.Model) -> int:

@@ -27,6 +27,7 @@ from training.datasets.shift import Shifts, compare
 from training.errors import ReleaseError
 from training.evaluate import Watch, evaluate
 from training.figures import Evaluation, Figure, Rate, Score
+from training.foundation import go_back
 from training.onlooker import onlooker
 from training.pages.gland import gland_report
 from training.pages.parts import Context
@@ -50,6 +51,7 @@ class Request:
 
     `in_service` is the version that the candidate must not be worse than, `test_set` the SHA-256
     of the frozen test set; None where there is none. `mirrored`: test-time augmentation.
+    `foundation_share`: how far the weights go back to those that the run began with; None: not.
     """
 
     run: Path
@@ -58,6 +60,7 @@ class Request:
     in_service: Path | None = None
     test_set: str | None = None
     mirrored: bool = False
+    foundation_share: float | None = None
 
     def check_test_set(self, measured: str) -> None:
         """Raise ReleaseError where what was measured on is not what was frozen."""
@@ -173,6 +176,8 @@ def export(request: Request, recipe: Recipe, about: dict[str, Any], folder: Path
     """Write weights (float32, no optimizer) and contract; load them as the plugin does; compare;
     add the sample with which the plugin compares from then on."""
     trained = with_weights(recipe, request.run / BEST_FILE, precision="float32")
+    if request.foundation_share is not None:
+        go_back(trained, request.run, request.foundation_share)
     plain = build(recipe, precision="float32")
     plain.set_weights(trained.get_weights())
     file = folder / f"{recipe.model}.keras"
@@ -209,7 +214,7 @@ def contract(request: Request, recipe: Recipe, about: dict[str, Any], file: Path
             minimum_area_pixels=recipe.minimum_area_pixels,
             mirrored=True if request.mirrored else None,
         ),
-        training=origin(about),
+        training=origin(about, request.foundation_share),
         figures={},
     )
 

@@ -88,7 +88,7 @@ def seen_by_model(model: Model, run: Path | None = None) -> Seen:
     if run is None:
         return Seen(model.training.seeds)
     about = read_run(run)
-    if origin(about) != model.training:
+    if origin(about, model.training.foundation_share) != model.training:
         raise ReleaseError(f"{run} is not the run that {model.name} {model.version} comes from")
     return seen_by_run(about)
 
@@ -104,8 +104,8 @@ def read_run(run: Path) -> dict[str, Any]:
     return about
 
 
-def origin(about: dict[str, Any]) -> Training:
-    """What the contract says of the run that a model comes from."""
+def origin(about: dict[str, Any], foundation_share: float | None = None) -> Training:
+    """What the contract says of the run that a model comes from, and how far back it went."""
     foundation = about.get("foundation") or {"data": about["data"]}
     same = foundation["data"] == about["data"]
     return Training(
@@ -114,6 +114,7 @@ def origin(about: dict[str, Any]) -> Training:
         patients=about["patients"],
         seeds=tuple(sorted({*seeds_of(about["patient_ids"]), *_foundation_seeds(about)})),
         foundation=foundation.get("model"),
+        foundation_share=foundation_share,
         recipe=about["recipe"]["name"],
         commit=about["commit"],
         date=about["date"],

@@ -160,6 +160,8 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
     run.mkdir(parents=True, exist_ok=True)
     if data.fingerprint:
         write_fingerprint(run, data.fingerprint)
+    if foundation is not None:
+        foundation.keep(run)
     now = datetime.now(UTC).date().isoformat()
     _write(path, json.dumps({**content, "commit": commit(), "date": now}, indent=2))
 

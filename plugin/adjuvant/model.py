@@ -69,6 +69,12 @@ class Training(Strict):
     foundation: str | None = Field(
         default=None, description="Name and version of the model that the training began with."
     )
+    foundation_share: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="How far the trained weights were moved back to that model's.",
+    )
     recipe: str
     commit: str
     date: str

@@ -12,12 +12,13 @@ import pytest
 from ellipses import QUIET, RECIPE, ellipse_case, ellipse_data, finished_run
 
 from adjuvant.model import read_model
+from training.card import card
 from training.errors import SeenError, TrainingError
 from training.foundation import Foundation, read_foundation, take_over
 from training.recipe import Recipe
 from training.release import Request, release
-from training.seen import origin, read_run, seen_by_run
-from training.train import build, train
+from training.seen import origin, read_run, seen_by_model, seen_by_run
+from training.train import BEST_FILE, build, train, with_weights
 
 STILL = RECIPE.stages[1].model_copy(update={"epochs": 1, "learning_rate": 1e-9})
 ONE_STAGE = RECIPE.model_copy(update={"stages": (STILL,)})
@@ -96,3 +97,32 @@ def test_a_model_without_foundation_keeps_its_digest(foundation: Foundation) -> 
     text = (foundation.weights.parent / "model.json").read_text()
     assert "foundation" not in json.loads(text)["training"]
     assert read_model(foundation.weights.parent).digest == foundation.model.digest
+
+
+def test_a_release_may_go_a_part_of_the_way_back(foundation: Foundation, tmp_path: Path) -> None:
+    learning = ONE_STAGE.model_copy(
+        update={"stages": (STILL.model_copy(update={"learning_rate": 1e-2}),)}
+    )
+    run = tmp_path / "run"
+    train(learning, ellipse_data(), run, QUIET, foundation)
+    request = Request(run, tmp_path / "0.0.2", "0.0.2", foundation_share=0.25)
+    cases = [ellipse_case(number) for number in range(100, 104)]
+    release(request, cases, lambda *_: None)
+    began = keras.models.load_model(foundation.weights, compile=False).get_weights()
+    learnt = with_weights(learning, run / BEST_FILE).get_weights()
+    released = read_foundation(request.folder)
+    went = keras.models.load_model(released.weights, compile=False).get_weights()
+    assert any(abs(new - old).max() > 1e-3 for new, old in zip(learnt, began, strict=True))
+    for between, new, old in zip(went, learnt, began, strict=True):
+        np.testing.assert_allclose(between, 0.75 * new + 0.25 * old, atol=1e-6)
+    assert released.model.training.foundation_share == 0.25
+    assert "thyroid 0.0.1; the weights are 25% of the way back to it" in card(released.model, "")
+    assert seen_by_model(released.model, run).patients is not None
+
+
+def test_a_run_from_fresh_weights_has_nowhere_to_go_back_to(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    request = Request(run, tmp_path / "0.0.2", "0.0.2", foundation_share=0.25)
+    with pytest.raises(TrainingError, match=r"has no foundation\.keras: it did not begin with"):
+        release(request, [ellipse_case(100)], lambda *_: None)
+    assert not request.folder.exists()

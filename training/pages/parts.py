@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adjuvant.model import Model
-from training.card import NOTICE
+from training.card import NOTICE, began_with
 from training.comparison import Comparison
 from training.datasets.shift import NAMES, Shifts, number
 from training.difference import Difference, sentence, shown, signed
@@ -196,7 +196,7 @@ def provenance(context: Context) -> str:
         ("SHA-256 of the test set", context.test_set),
         ("learnt from", f"{training.images} {training.data} scans of {training.patients} patients"),
         ("simulator seeds", seeds or "none"),
-        ("began with", training.foundation or "fresh weights"),
+        ("began with", began_with(training)),
         ("recipe", training.recipe),
         ("source", f"commit {training.commit}"),
         ("trained", training.date),
