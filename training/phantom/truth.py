@@ -82,10 +82,10 @@ def score(seen: Projections, spacing_mm: float) -> Image:
     tissue = _tissue_score(seen, limits, spacing_mm)
     hottest = robust_maximum(seen.hot)
     if hottest <= limits.part:
-        return bridge(tissue, seen)
+        return bridge(tissue, seen, limits.part)
     reference = _reference(seen.hot, hottest, spacing_mm)
     hot = seen.hot / np.maximum(HOT_EDGE * reference, limits.edge)
-    return bridge(np.maximum(hot, tissue), seen)
+    return bridge(np.maximum(hot, tissue), seen, limits.part)
 
 
 def visibility_limits(seen: Projections, spacing_mm: float) -> Limits:
@@ -99,15 +99,16 @@ def visibility_limits(seen: Projections, spacing_mm: float) -> Limits:
     return Limits(part, edge=max(EDGE * part, noise))
 
 
-def bridge(filled: Image, seen: Projections) -> Image:
-    """Keep of a score that ignores cold nodules what the eye can fill in.
+def bridge(filled: Image, seen: Projections, limit: float) -> Image:
+    """Keep of a score that ignores cold nodules what the eye sees, and what it can fill in.
 
+    What a nodule leaves of tissue is seen where it is above `limit`, as any part of the gland is.
     Inside the convex hull of the visible tissue of its part, a cold nodule belongs to the gland:
     where it bites the margin, the outline runs straight across. Beyond the hull nothing is drawn.
     """
-    healthy = seen.parts.sum(axis=0)
-    kept = np.minimum((seen.parenchyma + seen.hot) / np.maximum(healthy, 1e-12), 1)
-    visible = filled * kept
+    healthy, left = seen.parts.sum(axis=0), seen.parenchyma + seen.hot
+    kept = np.minimum(left / np.maximum(healthy, 1e-12), 1)
+    visible = np.where(left > limit, filled, filled * kept)
     lost = (filled > 1) & (visible <= 1)
     if not lost.any():
         return visible

@@ -18,20 +18,36 @@ def disc(radius: float, column: float) -> np.ndarray:
 
 
 def drawn(
-    right: float, left: float, hot: float = 0.0, background: float = 0.0, counts: float = 1e6
+    right: float,
+    left: float,
+    hot: float = 0.0,
+    background: float = 0.0,
+    counts: float = 1e6,
+    lost: float = 0.0,
 ) -> Mask:
-    """The outline of two even lobes of these strengths and of a hot nodule in the right one."""
+    """The outline of two even lobes of these strengths and of a hot nodule in the right one.
+
+    A cold nodule takes the part `lost` of the left one's counts in its upper third.
+    """
     lobes = np.stack([right * disc(12, RIGHT), left * disc(12, LEFT)])
     nodule = hot * disc(6, RIGHT)
+    cold = lost * lobes[1] * pole()
     seen = Projections(
         parts=lobes,
-        parenchyma=lobes.sum(axis=0),
+        parenchyma=lobes.sum(axis=0) - cold,
         hot=nodule,
         background=np.full((SIDE, SIDE), background, np.float32),
-        deficits=np.zeros((0, SIDE, SIDE), np.float32),
+        deficits=cold[None],
         counts=counts,
     )
     return outline(seen, SPACING_MM)
+
+
+def pole() -> np.ndarray:
+    """The upper third of the left lobe."""
+    upper = np.arange(SIDE)[:, None] < 44
+    pixels: np.ndarray = disc(12, LEFT) * upper
+    return pixels
 
 
 def lobes_drawn(mask: Mask) -> tuple[bool, bool]:
@@ -72,3 +88,18 @@ def test_what_drowns_in_noise_is_not_seen(counts: float, seen: bool) -> None:
 
 def test_without_a_gland_nothing_is_drawn() -> None:
     assert not drawn(0.0, 0.0, background=1.0).any()
+
+
+@pytest.mark.parametrize(("lost", "seen"), [(0.85, True), (0.95, False)])
+def test_what_a_cold_nodule_leaves_of_a_pole_is_drawn_where_it_is_seen(
+    lost: float, seen: bool
+) -> None:
+    """Above a tenth of the hottest point (rules 4 and 6)."""
+    inside = drawn(1.0, 1.0, lost=lost)[pole() > 0].mean()
+    assert inside > 0.99 if seen else inside < 0.5
+
+
+def test_a_nodule_that_bites_the_margin_is_filled_up_to_a_straight_line() -> None:
+    mask = drawn(1.0, 1.0, lost=1.0)
+    assert not mask[36, int(LEFT)]
+    assert mask[disc(12, LEFT) * (1 - pole()) > 0].all()
