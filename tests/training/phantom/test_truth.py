@@ -99,7 +99,7 @@ def test_what_a_cold_nodule_leaves_of_a_pole_is_drawn_where_it_is_seen(
     assert inside > 0.99 if seen else inside < 0.5
 
 
-def test_a_nodule_that_bites_the_margin_is_filled_up_to_a_straight_line() -> None:
+def test_a_pole_that_is_lost_altogether_is_not_drawn() -> None:
     mask = drawn(1.0, 1.0, lost=1.0)
     assert not mask[36, int(LEFT)]
     assert mask[disc(12, LEFT) * (1 - pole()) > 0].all()
