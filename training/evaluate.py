@@ -8,7 +8,8 @@ threshold, filled holes and dropped islands, on the scan's own matrix. Each scan
   and pixels have one known size: not in a pinhole image, which magnifies with depth;
 - whether the answer is silent, that is, empty: right where the truth shows no gland;
 - Dice with half of the counts, each count kept with probability one half: a shorter acquisition
-  of the same patient.
+  of the same patient;
+- whether the plugin calls the outline uncertain ("limited quality"), as it should a poor one.
 
 A scan that the plugin refuses counts as silent. `training.figures` makes figures of the scores.
 """
@@ -26,8 +27,11 @@ from numpy.typing import NDArray
 
 from adjuvant.errors import Refusal
 from adjuvant.interpretations.thyroid import gland_maps, gland_masks
+from adjuvant.measure import measure_frame
 from adjuvant.network import Network
 from adjuvant.preprocess import Image, Mask, on_source_matrix, prepare
+from adjuvant.quality import doubts
+from adjuvant.scan import Frame
 from training.calibration import Bins, binned
 from training.datasets.fingerprint import told
 from training.datasets.split import content_hash, digest_of
@@ -58,7 +62,7 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
         except Refusal:
             probability, found = nothing(case).astype(np.float32), nothing(case)
             refused += 1
-        measured = score(case, found)
+        measured = replace(score(case, found), doubted=doubted(case, found, probability))
         if measured.dice is not None:
             measured = replace(measured, half_counts_dice=half_counts_dice(case, network))
         if (bins := binned(probability, found, case.gland)) is not None:
@@ -69,6 +73,15 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
     separation = seen.separation(seeds)
     totals = Totals(refused, seeds, seen.seeds, separation, simulated, digest_of(hashes))
     return summarise(tuple(scores), network.model, totals, calibration)
+
+
+def doubted(case: Case, found: Mask, probability: Image) -> bool | None:
+    """Whether the plugin calls this outline uncertain; None where there is none."""
+    if not found.any():
+        return None
+    frame = Frame(1, case.counts.astype(np.float32), view=None, duration_s=None)
+    measures = measure_frame(frame, found, None)
+    return any(True for _ in doubts(frame.counts, found, measures, probability))
 
 
 def half_counts_dice(case: Case, network: Network) -> float:

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from training.seen import Separation
 
 SMALLEST_GROUP = 5
+# Outlines that agree less with the truth are poor ones.
+POOR_DICE = 0.85
 
 
 @dataclass(frozen=True)
 class Score:
     """One scan's result. `dice` is None where the scan shows no gland: then `silent` counts.
 
-    `half_counts_dice` is of the same scan with half of its counts, where that was measured.
+    `half_counts_dice` is of the same scan with half of its counts, where that was measured;
+    `doubted` says whether the plugin calls the outline uncertain, None where there is none.
     """
 
     case_id: str
@@ -40,6 +43,7 @@ class Score:
     silent: bool
     groups: dict[str, str]
     half_counts_dice: float | None = None
+    doubted: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ class Evaluation:
     `dice` and `hausdorff_95_mm` by statistic (mean, median, percentile_5; mean, median), `groups`
     by kind and name. The rates are of scans without a gland that were left empty, and of scans
     with one that were. `half_counts_loss` is what Dice loses where half of the counts are taken
-    away, `calibration_error` of pixels as in `training.calibration`.
+    away, `calibration_error` of pixels as in `training.calibration`. `doubted`: of the outlines of
+    a kind, how many the plugin calls uncertain.
     """
 
     model: str
@@ -108,6 +113,7 @@ class Evaluation:
     missed: Rate
     half_counts_loss: Figure | None
     calibration_error: Figure | None
+    doubted: dict[str, Rate]
     groups: dict[str, dict[str, Group]]
     scores: tuple[Score, ...]
 
@@ -141,6 +147,7 @@ def summarise(
         missed=_silent(shown),
         half_counts_loss=_half_counts(shown),
         calibration_error=_calibration(calibration),
+        doubted=_doubted(scores),
         groups=_groups(shown),
         scores=scores,
     )
@@ -190,6 +197,24 @@ def _calibration(scans: Sequence[tuple[str, Bins]]) -> Figure | None:
 def _silent(scores: Sequence[Score]) -> Rate:
     part = sum(one.silent for one in scores)
     return Rate(part, len(scores), *wilson(part, len(scores)))
+
+
+def _doubted(scores: Sequence[Score]) -> dict[str, Rate]:
+    """Of the outlines of each kind that there is, how many were called uncertain."""
+    kinds: dict[str, list[bool]] = {}
+    for one in scores:
+        if one.doubted is not None:
+            kinds.setdefault(_kind_of_outline(one.dice), []).append(one.doubted)
+    return {
+        kind: Rate(sum(said), len(said), *wilson(sum(said), len(said)))
+        for kind, said in sorted(kinds.items())
+    }
+
+
+def _kind_of_outline(dice: float | None) -> str:
+    if dice is None:
+        return "outline where no gland is visible"
+    return f"outline with Dice {'below' if dice < POOR_DICE else 'from'} {POOR_DICE}"
 
 
 def _groups(shown: Sequence[Score]) -> dict[str, dict[str, Group]]:

@@ -52,6 +52,7 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
         lines.append(_row("gland Dice lost with half of the counts", loss, "", 4))
     if (error := evaluation.calibration_error) is not None:
         lines.append(_row("calibration error of pixels", error, "", 3))
+    lines += [_rate(f"{kind}, called uncertain", one) for kind, one in evaluation.doubted.items()]
     lines.append(f"| refused | {evaluation.totals.refused} | | {evaluation.scans} |")
     for kind, groups in evaluation.groups.items():
         head = f"| {kind} | scans | missed | mean Dice | 95 % interval | median HD95 |"

@@ -55,14 +55,14 @@ def quality_remarks(
         total = f"{measured.total_counts:,.0f} counts, below {FEW_COUNTS:,}"
         found.append(f"few counts ({total}): the outline is less certain")
     if gland.any():
-        found += _of_the_outline(frame.counts, gland, measured, probability)
+        found += doubts(frame.counts, gland, measured, probability)
     return tuple(f"Frame {frame.number}: limited quality: {remark}." for remark in found)
 
 
-def _of_the_outline(
+def doubts(
     counts: Image, gland: Mask, measured: FrameMeasures, probability: Image
 ) -> Iterator[str]:
-    """Why this outline, which is not empty, is uncertain."""
+    """Why this outline, which is not empty, is uncertain; arrays as in `quality_remarks`."""
     net = net_counts(counts, measured)
     ratio = measured.gland_to_background
     if ratio is not None and ratio < FAINT:

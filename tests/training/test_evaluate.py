@@ -18,6 +18,7 @@ from adjuvant.pipeline import analyse
 from training.errors import SeenError
 from training.evaluate import (
     count_level,
+    doubted,
     evaluate,
     find_gland,
     half_counts_dice,
@@ -78,6 +79,21 @@ def test_the_outline_that_is_measured_is_the_one_that_the_plugin_delivers(number
     assert gland.type.meaning == "Thyroid"
     assert gland.masks.any()
     np.testing.assert_array_equal(find_gland(case, NETWORK), gland.masks[0])
+    said = any(
+        reason in remark
+        for remark in outcome.findings.remarks
+        for reason in ("times its background", "times as bright", "itself expects a Dice")
+    )
+    assert measured([case]).scores[0].doubted is said
+
+
+@pytest.mark.parametrize(("sure", "expected"), [(0.99, False), (0.7, True)])
+def test_an_outline_that_the_network_doubts_is_counted_as_doubted(
+    sure: float, *, expected: bool
+) -> None:
+    case = ellipse_case(1)
+    assert doubted(case, case.gland, case.gland * np.float32(sure)) is expected
+    assert doubted(case, np.zeros_like(case.gland), case.gland * np.float32(sure)) is None
 
 
 def test_a_scan_without_gland_counts_as_silent_or_not() -> None:

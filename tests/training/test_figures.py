@@ -105,3 +105,20 @@ def test_every_score_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
     assert content["totals"]["separation"] == "seed"
     text = (tmp_path / "new" / "evaluation.md").read_text("utf-8")
     assert text == f"# thyroid 0.1.0: evaluation\n\n{markdown(evaluation)}"
+
+
+def test_of_each_kind_of_outline_it_is_counted_how_many_are_called_uncertain() -> None:
+    said = [(0.95, False), (0.95, True), (0.9, False), (0.84, True), (0.5, False), (None, True)]
+    told = tuple(
+        Score(f"c{n}", f"p{n}", dice, None, False, {}, doubted=doubted)
+        for n, (dice, doubted) in enumerate(said)
+    )
+    unseen = Score("c9", "p9", 0.0, None, True, {})
+    found = summarise((*told, unseen), MODEL, TOTALS)
+    assert {kind: (one.part, one.whole) for kind, one in found.doubted.items()} == {
+        "outline where no gland is visible": (1, 1),
+        "outline with Dice below 0.85": (1, 2),
+        "outline with Dice from 0.85": (1, 3),
+    }
+    row = "| outline with Dice below 0.85, called uncertain | 1 of 2 (50.0 %) | 9.5 to 90.5 % | 2 |"
+    assert row in markdown(found)

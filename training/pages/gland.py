@@ -26,7 +26,8 @@ scan's own matrix; a gland missed altogether counts as 0. HD95 is the 95th perce
 distances between both outlines, where pixels have one known size (no pinhole) and a gland was
 found. Half of the counts: each count of the scan kept with probability one half. The calibration
 error (Naeini, AAAI 2015) is of pixels in the square around gland and outline, in 15 bins of
-probability, all scans alike. Intervals are 95 %: by bootstrap over patients, of rates by Wilson.
+probability, all scans alike. Called uncertain: the result says "limited quality" of the outline
+itself. Intervals are 95 %: by bootstrap over patients, of rates by Wilson.
 Rare events, such as missed glands, may not occur in a test set at all: none of 100 is still
 compatible with 3.6 %."""
 
@@ -99,6 +100,11 @@ def _figures(measured: Evaluation) -> str:
          one.scans)
         for name, (one, digits) in others.items()
         if one is not None
+    ]  # fmt: skip
+    rows += [
+        (f"{kind}, called uncertain", f"{one.part} of {one.whole}",
+         f"{100 * one.low:.1f} to {100 * one.high:.1f} %", one.whole)
+        for kind, one in measured.doubted.items()
     ]  # fmt: skip
     rows.append(("refused by the plugin", measured.totals.refused, "", measured.scans))
     return section("Figures", table(("", "value", "95 % interval", "scans"), rows), lead=LIMITS)
