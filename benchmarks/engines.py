@@ -14,16 +14,14 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.common import BenchmarkError, Figures, in_service, markdown, run_one, spread
-from benchmarks.memory import memory_mb
+from benchmarks.one_engine import ENGINES, OURS, Batch
 from deploy.serve import ROOT
 
 SEED = 20261121
@@ -31,130 +29,7 @@ VIEWS = 24
 CALIBRATION_SEED = 20261122
 CALIBRATION_VIEWS = 100  # from which the ranges of whole numbers are taken
 ROUNDS = 2
-WARM_UP = 3
 LIMIT_S = 300.0
-EXPORTED = "network.onnx"
-WHOLE_NUMBERS = "network.xml"
-
-Batch = NDArray[np.float32]
-Run = Callable[[Batch], Batch]
-
-
-class NotOnThisProcessorError(Exception):
-    """It lacks the instructions."""
-
-
-def _frozen(folder: Path, _exported: Path) -> Run:
-    from adjuvant.network import load_network
-
-    return load_network(folder, device="cpu").run
-
-
-def _without_onednn(folder: Path, exported: Path) -> Run:
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    return _frozen(folder, exported)
-
-
-def _keras(folder: Path) -> Any:
-    from adjuvant.model import read_model, released_file
-
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the plugin does
-    import keras
-
-    return keras.saving.load_model(released_file(folder, read_model(folder).weights), compile=False)
-
-
-def _function(folder: Path, _exported: Path, *, xla: bool = False) -> Run:
-    import tensorflow as tf
-
-    network = _keras(folder)
-    call = tf.function(lambda x: network(x, training=False), autograph=False, jit_compile=xla)
-    return lambda inputs: call(tf.constant(inputs)).numpy()
-
-
-def _xla(folder: Path, exported: Path) -> Run:
-    return _function(folder, exported, xla=True)
-
-
-def _eager(folder: Path, _exported: Path) -> Run:
-    network = _keras(folder)
-    return lambda inputs: network(inputs, training=False).numpy()
-
-
-def _predict(folder: Path, _exported: Path) -> Run:
-    network = _keras(folder)
-    return lambda inputs: network.predict(inputs, verbose=0)
-
-
-def _bfloat16(folder: Path, _exported: Path) -> Run:
-    """The same weights and every step between them in bfloat16, on any processor."""
-    import keras
-    import tensorflow as tf
-
-    network = _keras(folder)
-    described = json.dumps(network.get_config()).replace('"float32"', '"bfloat16"')
-    rounded = type(network).from_config(json.loads(described))
-    rounded.set_weights(network.get_weights())
-    assert {one.compute_dtype for one in rounded.layers[1:]} == {"bfloat16"}  # after the input
-    call = tf.function(lambda x: rounded(x, training=False), autograph=False)
-    return lambda inputs: keras.ops.convert_to_numpy(tf.cast(call(tf.constant(inputs)), tf.float32))
-
-
-def _onnx_runtime(_folder: Path, exported: Path) -> Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
-    session = onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda inputs: session.run(None, {name: inputs})[0]
-
-
-def _openvino(_folder: Path, exported: Path, *, precision: str = "f32") -> Run:
-    """At float32 by default; by itself it takes bf16 where the processor has it."""
-    import openvino
-
-    return _compiled(openvino.convert_model(exported), precision)
-
-
-def _compiled(network: Any, precision: str) -> Run:
-    import openvino
-
-    core = openvino.Core()
-    hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-    compiled = core.compile_model(network, "CPU", hints)
-    return lambda inputs: compiled(inputs)[0].copy()
-
-
-def _openvino_bf16(folder: Path, exported: Path) -> Run:
-    import openvino
-
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise NotOnThisProcessorError
-    return _openvino(folder, exported, precision="bf16")
-
-
-def _openvino_int8(_folder: Path, exported: Path) -> Run:
-    """The network that `_whole_numbers` made."""
-    import openvino
-
-    return _compiled(openvino.Core().read_model(exported.with_name(WHOLE_NUMBERS)), "f32")
-
-
-OURS = "TensorFlow, frozen graph (ours)"
-ENGINES: dict[str, Callable[[Path, Path], Run]] = {
-    OURS: _frozen,
-    "TensorFlow, frozen graph, without oneDNN": _without_onednn,
-    "TensorFlow, tf.function": _function,
-    "TensorFlow, XLA": _xla,
-    "TensorFlow, eager": _eager,
-    "TensorFlow, bfloat16": _bfloat16,
-    "Keras, predict": _predict,
-    "ONNX Runtime": _onnx_runtime,
-    "OpenVINO, fp32": _openvino,
-    "OpenVINO, bf16": _openvino_bf16,
-    "OpenVINO, int8": _openvino_int8,
-}
 
 
 def measure() -> Figures:
@@ -182,8 +57,8 @@ def measure() -> Figures:
 
 
 def export_network(folder: Path, work: Path) -> bool:
-    """Write the views to be read, and the network as EXPORTED, to the folder `work`; False where
-    what the latter takes is not installed."""
+    """Write the views to be read, and the network as ONNX, to the folder `work`; False where what
+    the latter takes is not installed."""
     np.save(work / "inputs.npy", simulated_views(folder, SEED, VIEWS))
     return _run("export", 1, folder, work) is not None
 
@@ -201,14 +76,21 @@ def simulated_views(folder: Path, seed: int, views: int) -> Batch:
     from adjuvant.preprocess import prepare
     from training.phantom.simulator import simulate_case
 
-    plan = read_model(folder).preprocessing
+    plan = read_model(folder).whole_image
     counts = [simulate_case(seed, number).counts for number in range(views)]
     return np.stack([prepare(one.astype(np.float32), plan) for one in counts])
 
 
 def _run(name: str, cores: int, folder: Path, work: Path) -> dict[str, Any] | None:
     """What a process of its own says; None where the engine is not installed or cannot run."""
-    command = [sys.executable, "-m", "benchmarks.engines", name, str(cores), folder, work]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.one_engine",
+        name,
+        str(cores),
+        *map(str, (folder, work)),
+    ]
     quiet = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = perf_counter()
     with (
@@ -233,61 +115,6 @@ def _run(name: str, cores: int, folder: Path, work: Path) -> dict[str, Any] | No
     if process.returncode or first != "ready":
         raise BenchmarkError(f"{name} ended with {process.returncode}: {last}")
     return {"ready_s": ready_s, **json.loads(rest)}
-
-
-def _child(name: str, cores: int, folder: Path, work: Path) -> None:
-    """In the process of one engine: load, say so, read every view alone, say how long it took."""
-    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
-    answer, sys.stdout = sys.stdout, sys.stderr  # where engines talk
-    inputs = np.load(work / "inputs.npy")
-    try:
-        if name in PREPARATIONS:
-            PREPARATIONS[name](folder, work)
-            print("ready\n{}", file=answer)
-            return
-        run = ENGINES[name](folder, work / EXPORTED)
-    except (ModuleNotFoundError, NotOnThisProcessorError):
-        print("not here", file=answer)
-        return
-    run(inputs[:1])
-    print("ready", file=answer, flush=True)
-    for _ in range(WARM_UP):
-        run(inputs[:1])
-    times, answers = [], []
-    for one in inputs:
-        begun = perf_counter()
-        answers.append(run(one[None])[0])
-        times.append(perf_counter() - begun)
-    np.save(work / f"{name}.npy", np.stack(answers))
-    print(json.dumps({"seconds": times, "peak_mb": memory_mb("VmHWM")}), file=answer)
-
-
-def _export(folder: Path, work: Path) -> None:
-    """The same weights as ONNX, by Keras' own export."""
-    import keras
-
-    inputs = np.load(work / "inputs.npy")[:1]
-    network = _keras(folder)
-    network(inputs)  # Keras' export wants it called
-    signature = [keras.InputSpec(shape=(None, *inputs.shape[1:]), dtype="float32")]
-    path = work / EXPORTED
-    network.export(path, format="onnx", verbose=False, input_signature=signature)
-
-
-def _quantize(_folder: Path, work: Path) -> None:
-    """From 32-bit to 8-bit numbers, weights and what lies between the layers."""
-    import nncf
-    import openvino
-
-    views = np.load(work / "calibration.npy")
-    network = openvino.convert_model(work / EXPORTED)
-    calibration = nncf.Dataset([view[None] for view in views])
-    quantized = nncf.quantize(network, calibration, subset_size=len(views))
-    openvino.save_model(quantized, work / WHOLE_NUMBERS, compress_to_fp16=False)
-
-
-# What the engines need, made in processes of their own as well.
-PREPARATIONS: dict[str, Callable[[Path, Path], None]] = {"export": _export, "quantize": _quantize}
 
 
 def _figures(
@@ -359,7 +186,4 @@ def _figures(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _child(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
-    else:
-        run_one(measure)
+    run_one(measure)

@@ -33,6 +33,7 @@ from benchmarks.common import (
     store,
 )
 from benchmarks.latency import seconds_until_read
+from benchmarks.one_engine import EXPORTED
 from benchmarks.one_study import WAYS
 from deploy.client import Client
 from deploy.serve import ROOT, running_orthanc
@@ -93,8 +94,8 @@ def _one_study(way: str, scan: Dataset, model: Path, work: Path) -> tuple[float,
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    command = [python, "-m", "benchmarks.one_study", way]
-    files = [study, model, work / engines.EXPORTED, work / "masks.npy"]
+    command = [str(python), "-m", "benchmarks.one_study", way]
+    files = [study, model, work / EXPORTED, work / "masks.npy"]
     with (work / "said").open("w+") as said:
         begun = perf_counter()
         process = subprocess.run(

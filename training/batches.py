@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def training_batches(
     for first in range(0, len(order) - plan.batch + 1, plan.batch):
         chosen = order[first : first + plan.batch]
         keys = [(recipe.seed, stage, epoch, first + offset) for offset in range(plan.batch)]
-        yield lambda chosen=chosen, keys=keys: _make(images, recipe, plan, chosen, keys)
+        yield partial(_make, images, recipe, plan, chosen, keys)
 
 
 def epoch_order(shown: NDArray[np.int64], wanted: int, key: Sequence[int]) -> NDArray[np.int64]:
@@ -172,7 +173,7 @@ def validation_batches(
         return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
 
     for first in range(0, len(images), batch):
-        yield lambda first=first: make(first)
+        yield partial(make, first)
 
 
 def prefetched(calls: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:

@@ -49,7 +49,7 @@ def write_case(folder: Path, case: Case) -> Entry:
         "properties": case.properties,
         "nodules": [_without_mask(nodule) for nodule in case.nodules],
     }
-    arrays = {} if case.parts is None else {"parts": case.parts}
+    arrays: dict[str, Any] = {} if case.parts is None else {"parts": case.parts}
     if case.nodules:
         arrays["nodules"] = np.packbits([nodule.mask for nodule in case.nodules])
     with _whole(path) as unfinished, unfinished.open("wb") as file:

@@ -22,7 +22,7 @@ from pydicom import DataElement, Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID, UID_dictionary  # type: ignore[attr-defined]
 
 from adjuvant.header import UNREADABLE, fold, quiet, text, value
 from adjuvant.results.correction import KNOWN_TOOLS
@@ -145,7 +145,7 @@ def _without_patient(source: Dataset, known: _Known) -> Dataset:
 
 
 def _readable(source: Dataset, tag: BaseTag) -> DataElement | None:
-    if value(source, tag) is None:  # type: ignore[arg-type]
+    if value(source, tag) is None:
         return None if tag.is_private else _empty(source, tag)
     with quiet():
         return source[tag]

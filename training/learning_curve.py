@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def learning_curve(question: Question, console: Console) -> tuple[Point, ...]:
     points = []
     for size in sorted(question.sizes):
         left = rest - {entry.case_id for entry in learnable[:size]}
-        data = load_data(question.data, recipe, console, lambda one, left=left: _stays(one, left))
+        data = load_data(question.data, recipe, console, partial(_stays, left=left))
         console.print(f"training on {len(data.training)} scans")
         run = question.out / f"{size}-scans"
         train(recipe, data, run, console, question.foundation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -11,8 +12,7 @@ from keras import ops
 # marks 64 pixels in all pays one half.
 SMOOTH = 64.0
 
-
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def soft_dice(truth: Tensor, probabilities: Tensor, missed: float = 0.5) -> Tensor:

@@ -118,8 +118,10 @@ def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     merged = dict(first)
     for key, value in second.items():
         held = merged.get(key)
-        both = isinstance(held, dict) and isinstance(value, dict)
-        merged[key] = merge(held, value) if both else value
+        if isinstance(held, dict) and isinstance(value, dict):
+            merged[key] = merge(held, value)
+        else:
+            merged[key] = value
     return merged
 
 

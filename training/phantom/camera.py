@@ -124,8 +124,8 @@ def resolution_mm(detector: Detector, distance_mm: float) -> float:
 
 def centres(number: int, pitch: float) -> NDArray[np.float64]:
     """Where so many pixels or voxels lie on an axis that has its origin in their middle."""
-    places: NDArray[np.float64] = (np.arange(number) - (number - 1) / 2) * pitch
-    return places
+    places: NDArray[np.float64] = np.arange(number, dtype=np.float64)
+    return (places - (number - 1) / 2) * pitch
 
 
 def project(volumes: Volume, grid: Grid, detector: Detector) -> Image:

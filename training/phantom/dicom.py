@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage
+from pydicom.uid import UID, ExplicitVRLittleEndian, NuclearMedicineImageStorage
 
 from training.phantom.case import Case
 
@@ -35,7 +36,7 @@ VIEW = {
 VIEW_ANGLE = {"anterior": 0.0, "LAO": 42.0, "RAO": 318.0}
 THYROID = Code("69748006", "SCT", "Thyroid")
 FIRST_DAY = datetime(2026, 1, 5, 8, 0, 0)
-IMPLEMENTATION_UID = "2.25.83114270520771206386241437411906452241"
+IMPLEMENTATION_UID = UID("2.25.83114270520771206386241437411906452241")
 
 
 def to_dicom(case: Case, *, patient_name: str | None = None) -> FileDataset:
@@ -49,11 +50,12 @@ def to_dicom_views(cases: Sequence[Case], *, patient_name: str | None = None) ->
     Raises ValueError when the cases differ in patient, matrix or pixel size.
     """
     first = cases[0]
-    for name, values in {
+    shared: dict[str, set[Any]] = {
         "patient_id": {case.patient_id for case in cases},
         "matrix": {case.counts.shape for case in cases},
         "spacing_mm": {case.properties["spacing_mm"] for case in cases},
-    }.items():
+    }
+    for name, values in shared.items():
         if len(values) > 1:
             raise ValueError(f"views of one object need one {name}, got {sorted(values, key=str)}")
     taken = FIRST_DAY + timedelta(minutes=20 * (int(_digits(first.patient_id), 10) % 60000))
@@ -70,10 +72,10 @@ def write_dicom(case: Case, path: Path) -> None:
     to_dicom(case).save_as(path, enforce_file_format=True)
 
 
-def uid(*parts: str) -> str:
+def uid(*parts: str) -> UID:
     """A UID below 2.25 that only depends on the parts."""
     digest = hashlib.sha256("/".join(("phantom", *parts)).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:15], 'big')}"
+    return UID(f"2.25.{int.from_bytes(digest[:15], 'big')}")
 
 
 def _digits(text: str) -> str:

@@ -144,14 +144,15 @@ def draw_ectopic(rng: Random, uptake: float) -> Solid:
 def draw_remnants(rng: Random, lobes: tuple[Solid, ...]) -> tuple[Solid, ...]:
     """What surgery leaves: a part of one lobe, or of both."""
     kept = lobes if rng.random() < 0.45 else (lobes[int(rng.integers(2))],)
-    return tuple(
-        replace(
-            lobe,
-            centre=(lobe.centre[0], lobe.centre[1] + float(rng.uniform(-12, 12)), lobe.centre[2]),
-            semi_axes=tuple(axis * float(rng.uniform(0.3, 0.75)) for axis in lobe.semi_axes),
-        )
-        for lobe in kept
-    )
+    return tuple(draw_remnant(rng, lobe) for lobe in kept)
+
+
+def draw_remnant(rng: Random, lobe: Solid) -> Solid:
+    """A part of this lobe, where it was."""
+    x, y, z = lobe.centre
+    centre = (x, y + float(rng.uniform(-12, 12)), z)
+    across, along, deep = (axis * float(rng.uniform(0.3, 0.75)) for axis in lobe.semi_axes)
+    return replace(lobe, centre=centre, semi_axes=(across, along, deep))
 
 
 def draw_substernal(rng: Random, lobes: tuple[Solid, ...]) -> tuple[Solid, ...]:

@@ -75,7 +75,7 @@ def draw_thorax(rng: Random) -> tuple[tuple[Solid, ...], tuple[Solid, ...]]:
         organs.append(Solid("bone", (0, y, spine_z), (17.0, 0.42 * step, 16), 0, 0, strength))
         if -8 <= number <= 4:
             for sign in (-1, 1):
-                at = (sign * 78, y + (8 if behind else 20), 0.5 * (spine_z + 70))
+                at = (sign * 78.0, y + (8 if behind else 20), 0.5 * (spine_z + 70))
                 tilt = sign * float(rng.normal(-16 if behind else 22, 3))
                 rib = (68.0, 5.5, 12.0)
                 organs.append(Solid("bone", at, rib, tilt, 0, 0.6 * bone * around(rng, 1, 0.2)))

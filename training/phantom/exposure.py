@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
@@ -20,7 +22,7 @@ HIGHEST_8_BIT = 255
 def resize(image: Image, size: int) -> Image:
     """A square image on another matrix, same values."""
     matrix = resampling(image.shape[0], size)
-    resized: Image = matrix @ image @ matrix.T
+    resized: Image = np.matmul(matrix @ image, matrix.T)
     return resized
 
 
@@ -104,6 +106,6 @@ def expose(
     return _store(counts)
 
 
-def _store(values: Image) -> NDArray[np.uint16]:
+def _store(values: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
     stored: NDArray[np.uint16] = np.clip(np.rint(values), 0, 65535).astype(np.uint16)
     return stored

@@ -125,7 +125,8 @@ def within_hull(points: NDArray[np.intp], cloud: NDArray[np.intp]) -> NDArray[np
     if len(cloud) < 3 or np.linalg.matrix_rank(cloud - cloud[0]) < 2:
         return np.zeros(len(points), bool)
     sides = ConvexHull(cloud).equations
-    inside: NDArray[np.bool_] = (points @ sides[:, :2].T + sides[:, 2] <= 0.5).all(axis=1)
+    below: NDArray[np.bool_] = points @ sides[:, :2].T + sides[:, 2] <= 0.5
+    inside: NDArray[np.bool_] = np.logical_and.reduce(below, axis=1)
     return inside
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from adjuvant.preprocess import prepare
+from adjuvant.preprocess import Preprocessing, prepare
 from training.batches import Images, reduced
 from training.collect.collection import write_whole
 from training.dataset import Entry, read_case, read_index, split_patients
@@ -62,7 +62,7 @@ class Plan:
             seed=seed,
             images_per_epoch=self.images_per_epoch,
             network=Network(filters=self.filters, depth=self.depth),
-            preprocessing={"size": self.size},
+            preprocessing=Preprocessing(size=self.size),
             stages=(stage,),
         )
 
@@ -237,7 +237,7 @@ def _load(folder: Path, entries: list[Entry], size: int, console: Console) -> Sc
                 masks.append(small.masks[0])
     if not counts:
         raise ValueError(f"{folder} has no scan for a network of {size} pixels")
-    plan = Plan(size=size).recipe(0).preprocessing
+    plan = Preprocessing(size=size)
     inputs = np.stack([prepare(one.astype(np.float32), plan) for one in counts])
     pictures = np.stack([descriptor(one) for one in inputs])
     return Scans(Images(tuple(counts), tuple(masks)), inputs, pictures)
