@@ -78,7 +78,10 @@ def go_back(network: keras.Model, run: Path, share: float) -> None:
     """
     path = run / FOUNDATION_FILE
     if not path.exists():
-        raise TrainingError(f"{run} has no {FOUNDATION_FILE}: it did not begin with a model")
+        raise TrainingError(
+            f"{run} has no {FOUNDATION_FILE}: it did not begin with a model, or was made before "
+            "runs kept a copy of it"
+        )
     learnt = {layer.name: layer.get_weights() for layer in network.layers}
     if not take_over(network, _read(path)):
         raise TrainingError(f"no layer of {path} fits the run's network")
