@@ -85,12 +85,30 @@ async function paint(page, points, shape) {
 
 // Store the segmentation that is shown as DICOM SEG; the status with which the archive answered.
 async function save(page) {
-  await page.locator(cy('segmentation-collapsed-more-btn-Labelmap')).click();
-  await page.getByText('Export').hover();
-  await page.getByRole('menuitem', { name: 'DICOM SEG' }).click();
-  const stored = page.waitForResponse((response) => response.request().method() === 'POST');
-  await page.getByRole('button', { name: 'Save' }).click();
-  return (await stored).status();
+  const button = await openSaveDialog(page);
+  const [stored] = await Promise.all([
+    page.waitForResponse((response) => response.request().method() === 'POST'),
+    button.click(),
+  ]);
+  return stored.status();
+}
+
+// On a busy machine a click on the item of a menu that is still being drawn is lost now and then:
+// no dialog opens, and a person clicks again. The dialog's button.
+async function openSaveDialog(page) {
+  const button = page.getByRole('button', { name: 'Save' });
+  for (let tries = 0; tries < 3; tries += 1) {
+    await page.locator(cy('segmentation-collapsed-more-btn-Labelmap')).click();
+    await page.getByText('Export').hover();
+    await page.getByRole('menuitem', { name: 'DICOM SEG' }).click();
+    try {
+      await button.waitFor({ timeout: 10000 });
+      return button;
+    } catch {
+      await page.keyboard.press('Escape');
+    }
+  }
+  throw new Error('no dialog to save the segmentation opens');
 }
 
 module.exports = {
