@@ -83,14 +83,8 @@ def simulated_views(folder: Path, seed: int, views: int) -> Batch:
 
 def _run(name: str, cores: int, folder: Path, work: Path) -> dict[str, Any] | None:
     """What a process of its own says; None where the engine is not installed or cannot run."""
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.one_engine",
-        name,
-        str(cores),
-        *map(str, (folder, work)),
-    ]
+    told = [name, str(cores), str(folder), str(work)]
+    command = [sys.executable, "-m", "benchmarks.one_engine", *told]
     quiet = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = perf_counter()
     with (

@@ -62,9 +62,11 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
         except Refusal:
             probability, found = nothing(case).astype(np.float32), nothing(case)
             refused += 1
-        measured = replace(score(case, found), doubted=doubted(case, found, probability))
-        if measured.dice is not None:
-            measured = replace(measured, half_counts_dice=half_counts_dice(case, network))
+        measured = replace(
+            score(case, found),
+            doubted=doubted(case, found, probability),
+            half_counts_dice=half_counts_dice(case, network) if case.gland.any() else None,
+        )
         if (bins := binned(probability, found, case.gland)) is not None:
             calibration.append((case.patient_id, bins))
         scores.append(measured)

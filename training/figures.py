@@ -165,6 +165,11 @@ def figure_of(
     return Figure(statistic(numbers), low, high, len(numbers))
 
 
+def rate_of(part: int, whole: int) -> Rate:
+    """So many out of so many scans, or of whatever is counted, with Wilson's interval."""
+    return Rate(part, whole, *wilson(part, whole))
+
+
 def _figure(scores: Sequence[Score], field: str, name: str) -> Figure | None:
     """One statistic of one field over the scores that have it; None where none has."""
     having = [one for one in scores if getattr(one, field) is not None]
@@ -195,8 +200,7 @@ def _calibration(scans: Sequence[tuple[str, Bins]]) -> Figure | None:
 
 
 def _silent(scores: Sequence[Score]) -> Rate:
-    part = sum(one.silent for one in scores)
-    return Rate(part, len(scores), *wilson(part, len(scores)))
+    return rate_of(sum(one.silent for one in scores), len(scores))
 
 
 def _doubted(scores: Sequence[Score]) -> dict[str, Rate]:
@@ -205,10 +209,7 @@ def _doubted(scores: Sequence[Score]) -> dict[str, Rate]:
     for one in scores:
         if one.doubted is not None:
             kinds.setdefault(_kind_of_outline(one.dice), []).append(one.doubted)
-    return {
-        kind: Rate(sum(said), len(said), *wilson(sum(said), len(said)))
-        for kind, said in sorted(kinds.items())
-    }
+    return {kind: rate_of(sum(said), len(said)) for kind, said in sorted(kinds.items())}
 
 
 def _kind_of_outline(dice: float | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from training.collect.collection import write_whole
 from training.figures import Figure, Rate
 from training.lesions import LARGE_MM, LesionEvaluation
-from training.report import NOTHING, Beside, beside_lines
+from training.report import NOTHING, Beside, beside_lines, percent_interval
 
 
 def write_lesions(
@@ -59,5 +59,5 @@ def _figure(what: str, figure: Figure, unit: str) -> str:
 
 def _rate(what: str, rate: Rate, unit: str) -> str:
     percent = 100 * rate.part / rate.whole
-    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
-    return f"| {what} | {rate.part} ({percent:.1f} %) | {interval} | {rate.whole} {unit} |"
+    share = f"{rate.part} ({percent:.1f} %)"
+    return f"| {what} | {share} | {percent_interval(rate)} | {rate.whole} {unit} |"

@@ -16,8 +16,8 @@ from adjuvant.network import Network
 from adjuvant.nodules import Candidate, candidates, nodule_probability, smallest_nodule
 from adjuvant.preprocess import Image, Mask
 from training.evaluate import groups_of, outline
-from training.figures import Figure, Rate, figure_of
-from training.metrics import dice, wilson
+from training.figures import Figure, Rate, figure_of, rate_of
+from training.metrics import dice
 from training.phantom.case import Case, Nodule
 from training.seen import Seen
 
@@ -175,7 +175,7 @@ def sensitivity(scores: Sequence[LesionScore], smallest: float, largest: float) 
     if not looked_for:
         return None
     found = sum(nodule.dice is not None for nodule in looked_for)
-    return Rate(found, len(looked_for), *wilson(found, len(looked_for)))
+    return rate_of(found, len(looked_for))
 
 
 def summarise(readings: Sequence[Reading], threshold: float) -> LesionEvaluation:
@@ -209,8 +209,7 @@ def _mean(values: Sequence[tuple[float, str]]) -> Figure:
 
 
 def _silent(healthy: Sequence[LesionScore]) -> Rate:
-    part = sum(one.false_positives == 0 for one in healthy)
-    return Rate(part, len(healthy), *wilson(part, len(healthy)))
+    return rate_of(sum(one.false_positives == 0 for one in healthy), len(healthy))
 
 
 def _span(smallest: float, largest: float) -> str:

@@ -114,8 +114,13 @@ def _row(what: str, figure: Figure, unit: str, digits: int) -> str:
 
 def _rate(what: str, rate: Rate) -> str:
     percent = 100 * rate.part / rate.whole
-    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
-    return f"| {what} | {rate.part} of {rate.whole} ({percent:.1f} %) | {interval} | {rate.whole} |"
+    share = f"{rate.part} of {rate.whole} ({percent:.1f} %)"
+    return f"| {what} | {share} | {percent_interval(rate)} | {rate.whole} |"
+
+
+def percent_interval(rate: Rate) -> str:
+    """The 95 % interval of a rate, as every report writes it."""
+    return f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
 
 
 def _interval(figure: Figure, digits: int) -> str:

@@ -19,7 +19,7 @@ from training.pages.parts import (
     verdict,
     warnings,
 )
-from training.report import NAMES, separation
+from training.report import NAMES, percent_interval, separation
 
 LIMITS = """Dice is 2 |A and B| / (|A| + |B|) with the outline that the plugin delivers, on the
 scan's own matrix; a gland missed altogether counts as 0. HD95 is the 95th percentile of the
@@ -76,7 +76,7 @@ def _of(figure: Figure, digits: int) -> str:
 
 
 def _rate(name: str, rate: Rate) -> tuple[str, str, str]:
-    of = f"95 %: {100 * rate.low:.1f} to {100 * rate.high:.1f} %, {rate.part} of {rate.whole}"
+    of = f"95 %: {percent_interval(rate)}, {rate.part} of {rate.whole}"
     return name, f"{100 * rate.part / rate.whole:.1f} %", of
 
 
@@ -103,7 +103,7 @@ def _figures(measured: Evaluation) -> str:
     ]  # fmt: skip
     rows += [
         (f"{kind}, called uncertain", f"{one.part} of {one.whole}",
-         f"{100 * one.low:.1f} to {100 * one.high:.1f} %", one.whole)
+         percent_interval(one), one.whole)
         for kind, one in measured.doubted.items()
     ]  # fmt: skip
     rows.append(("refused by the plugin", measured.totals.refused, "", measured.scans))

@@ -30,6 +30,7 @@ from training.pages.parts import (
     warnings,
 )
 from training.phantom.case import Case
+from training.report import percent_interval
 
 MEANING = """Detectable is what the physics can show; found is what shares at least a tenth of the
 union with a mark; a false mark shares as much with no nodule at all. Intervals are 95 %: by
@@ -141,7 +142,7 @@ def _group(name: str, members: Sequence[LesionScore]) -> tuple[object, ...]:
     whole = 0 if rate is None else rate.whole
     found = ("too few", "")
     if rate is not None and whole >= SMALLEST_GROUP:
-        found = (_percent(rate), f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %")
+        found = (_percent(rate), percent_interval(rate))
     false = ("too few", "")
     if len(members) >= SMALLEST_GROUP:
         marks = figure_of_marks(members)
@@ -154,8 +155,7 @@ def _percent(rate: Rate) -> str:
 
 
 def _range(rate: Rate) -> str:
-    low, high = 100 * rate.low, 100 * rate.high
-    return f"95 %: {low:.1f} to {high:.1f} %, {rate.part} of {rate.whole}"
+    return f"95 %: {percent_interval(rate)}, {rate.part} of {rate.whole}"
 
 
 def _interval(figure: Figure) -> str:
