@@ -35,7 +35,8 @@ class Images:
     """Counts uint16 and masks bool, each (rows, columns), of any matrix.
 
     For close-ups a mask is a stack (rows, columns, 3): gland, nodules, what is neither right nor
-    wrong. `repeats` says how often each is shown while another is shown once; empty: all alike.
+    wrong. Of a whole image that may be read in several ways it is a stack too, one for each reader.
+    `repeats` says how often each is shown while another is shown once; empty: all alike.
     """
 
     counts: tuple[NDArray[np.uint16], ...]
@@ -95,13 +96,16 @@ def example(
 ) -> Batch:
     """What the network sees (size, size, 2) and should answer (size, size, 1), fractions at edges.
 
-    The answer of a close-up has its weights behind it: (size, size, 2). Raises Refusal as `prepare`
-    does, and where there is no gland to look at.
+    The answer of a close-up has its weights behind it: (size, size, 2). Where readers differ, each
+    reader's answer is one map. Raises Refusal as `prepare` does, and where there is no gland to
+    look at.
     """
     if isinstance(plan, CloseUp):
         return _close_up(counts, mask, plan)
     inputs = prepare(counts, plan)
-    return inputs, to_square(mask, plan.size)[..., None]
+    readings = np.atleast_3d(mask)
+    maps = [to_square(readings[..., n], plan.size) for n in range(readings.shape[-1])]
+    return inputs, np.stack(maps, axis=-1)
 
 
 def _close_up(counts: NDArray[np.float32], masks: NDArray[np.float32], plan: CloseUp) -> Batch:
@@ -153,7 +157,15 @@ def _make(
         except Refusal:
             # A shift can leave nothing but empty pixels: then the scan as it was.
             examples.append(example(counts.astype(np.float32), mask.astype(np.float32), plan))
-    return np.stack([pair[0] for pair in examples]), np.stack([pair[1] for pair in examples])
+    return _together(examples)
+
+
+def _together(examples: Sequence[Batch]) -> Batch:
+    """Examples as one batch; an answer that all readers agree on stands for each of them."""
+    inputs, answers = zip(*examples, strict=True)
+    maps = max(one.shape[-1] for one in answers)
+    alike = [np.broadcast_to(one, (*one.shape[:-1], maps)) for one in answers]
+    return np.stack(inputs), np.stack(alike)
 
 
 def validation_batches(
@@ -170,7 +182,7 @@ def validation_batches(
                 strict=True,
             )
         ]
-        return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+        return _together(pairs)
 
     for first in range(0, len(images), batch):
         yield partial(make, first)

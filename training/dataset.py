@@ -48,8 +48,11 @@ def write_case(folder: Path, case: Case) -> Entry:
         "patient_id": case.patient_id,
         "properties": case.properties,
         "nodules": [_without_mask(nodule) for nodule in case.nodules],
+        "readings": len(case.readings),
     }
     arrays: dict[str, Any] = {} if case.parts is None else {"parts": case.parts}
+    if case.readings:
+        arrays["readings"] = np.packbits(case.readings)
     if case.nodules:
         arrays["nodules"] = np.packbits([nodule.mask for nodule in case.nodules])
     with _whole(path) as unfinished, unfinished.open("wb") as file:
@@ -92,6 +95,7 @@ def read_case(folder: Path, entry: Entry) -> Case:
         entry.properties,
         stored.nodules,
         stored.parts,
+        stored.readings,
     )
 
 
@@ -109,6 +113,7 @@ class _Stored:
     gland: NDArray[np.bool_]
     nodules: tuple[Nodule, ...]
     parts: NDArray[np.uint8] | None
+    readings: tuple[NDArray[np.bool_], ...]
     about: dict[str, Any]
 
 
@@ -122,8 +127,11 @@ def _read(path: Path) -> _Stored:
             if described:
                 masks = _unpacked(stored["nodules"], (len(described), *counts.shape))
             nodules = [Nodule(mask=m, **d) for m, d in zip(masks, described, strict=True)]
+            readings: Iterable[NDArray[np.bool_]] = ()
+            if number := about.get("readings"):
+                readings = _unpacked(stored["readings"], (number, *counts.shape))
             parts = stored.get("parts")
-            return _Stored(counts, gland, tuple(nodules), parts, about)
+            return _Stored(counts, gland, tuple(nodules), parts, tuple(readings), about)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as fault:
         raise DatasetError(f"cannot read {path}: {fault}") from fault
 

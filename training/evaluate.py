@@ -4,6 +4,8 @@ The outline that is compared is the one that the plugin delivers: its own prepro
 threshold, filled holes and dropped islands, on the scan's own matrix. Each scan gives a `Score`:
 
 - Dice, where the truth shows a gland; a gland that was missed altogether counts as 0;
+- Dice with the nearest of all readings, where parts of the gland are barely visible and readers
+  differ (`docs/truth.md`);
 - the 95th percentile Hausdorff distance (HD95) in mm, where truth and answer both show a gland
   and pixels have one known size: not in a pinhole image, which magnifies with depth;
 - whether the answer is silent, that is, empty: right where the truth shows no gland;
@@ -36,7 +38,7 @@ from training.calibration import Bins, binned
 from training.datasets.fingerprint import told
 from training.datasets.split import content_hash, digest_of
 from training.figures import Evaluation, Score, Totals, summarise
-from training.metrics import dice, hausdorff_95
+from training.metrics import dice, hausdorff_95, nearest_dice
 from training.phantom.case import Case
 from training.seen import Seen, seeds_of
 
@@ -65,6 +67,7 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
         measured = replace(
             score(case, found),
             doubted=doubted(case, found, probability),
+            nearest_dice=with_nearest_reading(case, found),
             half_counts_dice=half_counts_dice(case, network) if case.gland.any() else None,
         )
         if (bins := binned(probability, found, case.gland)) is not None:
@@ -84,6 +87,15 @@ def doubted(case: Case, found: Mask, probability: Image) -> bool | None:
     frame = Frame(1, case.counts.astype(np.float32), view=None, duration_s=None)
     measures = measure_frame(frame, found, None)
     return any(True for _ in doubts(frame.counts, found, measures, probability))
+
+
+def with_nearest_reading(case: Case, found: Mask) -> float | None:
+    """Dice with the reading of the scan that agrees best; None where no gland is visible, and
+    where nothing was found and one reader sees nothing: that is no outline to be measured."""
+    readings = (case.gland, *case.readings)
+    if not case.gland.any() or not (found.any() or all(one.any() for one in readings)):
+        return None
+    return nearest_dice(found, readings)
 
 
 def half_counts_dice(case: Case, network: Network) -> float:
@@ -138,6 +150,7 @@ def score(case: Case, found: Mask) -> Score:
         None if spacing is None else hausdorff_95(found, case.gland, (spacing, spacing)),
         not found.any(),
         groups_of(case),
+        readings=1 + len(case.readings),
     )
 
 

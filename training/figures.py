@@ -33,6 +33,7 @@ class Score:
     """One scan's result. `dice` is None where the scan shows no gland: then `silent` counts.
 
     `half_counts_dice` is of the same scan with half of its counts, where that was measured;
+    `nearest_dice` with the nearest of the scan's `readings`, where that was;
     `doubted` says whether the plugin calls the outline uncertain, None where there is none.
     """
 
@@ -44,6 +45,8 @@ class Score:
     groups: dict[str, str]
     half_counts_dice: float | None = None
     doubted: bool | None = None
+    nearest_dice: float | None = None
+    readings: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ class Evaluation:
     `dice` and `hausdorff_95_mm` by statistic (mean, median, percentile_5; mean, median), `groups`
     by kind and name. The rates are of scans without a gland that were left empty, and of scans
     with one that were. `half_counts_loss` is what Dice loses where half of the counts are taken
-    away, `calibration_error` of pixels as in `training.calibration`. `doubted`: of the outlines of
+    away, `calibration_error` of pixels as in `training.calibration`. `nearest_dice` is of the same
+    scans as `dice`, each with the nearest of its readings, by statistic; `several_readings` says
+    how many of them have more than one. `doubted`: of the outlines of
     a kind, how many the plugin calls uncertain.
     """
 
@@ -114,6 +119,8 @@ class Evaluation:
     half_counts_loss: Figure | None
     calibration_error: Figure | None
     doubted: dict[str, Rate]
+    nearest_dice: dict[str, Figure]
+    several_readings: Rate
     groups: dict[str, dict[str, Group]]
     scores: tuple[Score, ...]
 
@@ -148,6 +155,8 @@ def summarise(
         half_counts_loss=_half_counts(shown),
         calibration_error=_calibration(calibration),
         doubted=_doubted(scores),
+        nearest_dice=_nearest(shown),
+        several_readings=rate_of(sum(one.readings > 1 for one in shown), len(shown)),
         groups=_groups(shown),
         scores=scores,
     )
@@ -190,6 +199,13 @@ def _half_counts(shown: Sequence[Score]) -> Figure | None:
         return None
     losses, patients = zip(*both, strict=True)
     return figure_of(losses, patients)
+
+
+def _nearest(shown: Sequence[Score]) -> dict[str, Figure]:
+    """By statistic; nothing where readers agree about every scan."""
+    if all(one.readings == 1 for one in shown):
+        return {}
+    return {name: one for name in STATISTICS if (one := _figure(shown, "nearest_dice", name))}
 
 
 def _calibration(scans: Sequence[tuple[str, Bins]]) -> Figure | None:

@@ -16,7 +16,7 @@ from training.batches import REGION, Images
 from training.dataset import Entry, any_simulated, read_case, read_index
 from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
-from training.phantom.case import Case
+from training.phantom.case import READINGS, Case
 from training.progress import progress_bar
 from training.recipe import Recipe
 from training.train import Data
@@ -64,10 +64,15 @@ def read_sides(
 
 
 def whole_image(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:
-    """Counts and gland; None for a flat scan, which the plugin refuses too."""
+    """Counts and gland, or a stack with the gland by each reader where readings differ; None for a
+    flat scan, which the plugin refuses too."""
     if case.counts.min() == case.counts.max():
         return None
-    return case.counts.astype(np.uint16), case.gland
+    if not case.readings:
+        return case.counts.astype(np.uint16), case.gland
+    same = (case.gland,) * (READINGS - len(case.readings))
+    masks = np.stack([case.gland, *case.readings, *same], axis=-1)
+    return case.counts.astype(np.uint16), masks
 
 
 def close_up_region(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:

@@ -38,6 +38,15 @@ def cross_entropy(truth: Tensor, probabilities: Tensor) -> Tensor:
     return ops.mean(entropy * weight, axis=(1, 2, 3))
 
 
+def readings_of(truth: Tensor, labels: int) -> list[Tensor]:
+    """The truth by each reader: more than one where there are at least three times as many maps
+    as labels, the first of which is the outline by the rule."""
+    maps = truth.shape[-1]
+    if maps < 3 * labels:
+        return [truth]
+    return [truth[..., first : first + labels] for first in range(0, maps, labels)]
+
+
 def weighted(truth: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor | float]:
     """Truth and weight of each pixel, float32.
 
@@ -58,9 +67,19 @@ def dice_and_cross_entropy(
     Dice draws outlines well but makes the network answer yes or no: what it is not sure of, it
     denies. Where an operating point is to be chosen afterwards, cross-entropy alone keeps the
     doubtful apart from the impossible.
+
+    Of several readings of an image (`readings_of`), the one that the network comes nearest to
+    counts: whoever has to guess which of them is wanted draws something between them, which none
+    of the readers would.
     """
 
     def loss(truth: Tensor, probabilities: Tensor) -> Tensor:
+        readings = readings_of(truth, probabilities.shape[-1])
+        if len(readings) == 1:
+            return of_one(truth, probabilities)
+        return ops.min(ops.stack([of_one(one, probabilities) for one in readings]), axis=0)
+
+    def of_one(truth: Tensor, probabilities: Tensor) -> Tensor:
         entropy = cross_entropy(truth, probabilities)
         if overlap == 0:
             return entropy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,11 @@ def dice(found: Mask, truth: Mask) -> float:
     """2 |A and B| / (|A| + |B|); two empty masks agree: 1."""
     total = int(found.sum()) + int(truth.sum())
     return 1.0 if total == 0 else 2.0 * int((found & truth).sum()) / total
+
+
+def nearest_dice(found: Mask, readings: Iterable[Mask]) -> float:
+    """Dice with the reading of several that agrees best with what was found."""
+    return max(dice(found, one) for one in readings)
 
 
 def hausdorff_95(found: Mask, truth: Mask, spacing_mm: tuple[float, float]) -> float | None:

@@ -13,6 +13,8 @@ from training.difference import Difference, shown
 from training.figures import Evaluation, Figure, Group, Rate, Totals
 
 NAMES = {"percentile_5": "5th percentile"}
+NEAREST = "gland Dice with the nearest reading"
+SEVERAL_READINGS = "parts barely visible: read in several ways"
 
 
 Beside = tuple[Comparison | None, Shifts | None]
@@ -43,6 +45,10 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
     ]
     for name, figure in evaluation.dice.items():
         lines.append(_row(f"gland Dice, {NAMES.get(name, name)}", figure, "", 3))
+    for name, figure in evaluation.nearest_dice.items():
+        lines.append(_row(f"{NEAREST}, {NAMES.get(name, name)}", figure, "", 3))
+    if evaluation.nearest_dice:
+        lines.append(_rate(SEVERAL_READINGS, evaluation.several_readings))
     for name, figure in evaluation.hausdorff_95_mm.items():
         lines.append(_row(f"gland HD95, {name}", figure, " mm", 1))
     if evaluation.silent_without_gland is not None:

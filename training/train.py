@@ -29,7 +29,8 @@ from training.curves import Curves
 from training.datasets.fingerprint import write_fingerprint
 from training.errors import TrainingError
 from training.foundation import Foundation, take_over
-from training.losses import dice_and_cross_entropy
+from training.losses import dice_and_cross_entropy, readings_of
+from training.metrics import nearest_dice
 from training.progress import progress_bar
 from training.provenance import commit
 from training.recipe import Recipe, Stage
@@ -258,17 +259,19 @@ def _train_epoch(
 
 
 def validate(network: keras.Model, recipe: Recipe, images: Images, stage: Stage) -> Row:
-    """Mean Dice where there is something to find, and the part of all others that stay empty."""
+    """Mean Dice with the nearest reading where there is something to find, and the part of all
+    others that stay empty."""
     plan = replace(recipe.preprocessing, size=stage.size)
     dices, silent = [], []
     for inputs, truth in prefetched(validation_batches(images, plan, stage.batch)):
         found = np.asarray(network.predict_on_batch(inputs)) > recipe.threshold
         labels = found.shape[-1]
-        certain = truth[..., labels:] > 0.5 if truth.shape[-1] > labels else True
-        wanted = truth[..., :labels] > 0.5
-        for one, other in zip(found & certain, wanted & certain, strict=True):
-            if other.any():
-                dices.append(2 * (one & other).sum() / (one.sum() + other.sum()))
+        certain = truth[..., labels:] > 0.5 if truth.shape[-1] == 2 * labels else True
+        readings = [one[..., :labels] > 0.5 for one in readings_of(truth, labels)]
+        answers_of = zip(*(every & certain for every in readings), strict=True)
+        for one, answers in zip(found & certain, answers_of, strict=True):
+            if answers[0].any():
+                dices.append(nearest_dice(one, answers))
             else:
                 silent.append(not one.any())
     return {

@@ -145,3 +145,13 @@ def test_a_fault_while_making_a_batch_is_not_lost() -> None:
 
     with pytest.raises(RuntimeError, match="no more scans"):
         list(prefetched(calls()))
+
+
+def test_a_batch_has_one_map_for_each_reading_where_one_of_its_scans_has() -> None:
+    masks = list(IMAGES.masks[:4])
+    masks[2] = np.stack([masks[2], ~masks[2], masks[2]], axis=-1)
+    images = Images(IMAGES.counts[:4], tuple(masks))
+    ((_, truth),) = [make() for make in validation_batches(images, RECIPE.preprocessing, 4)]
+    assert truth.shape == (4, SIDE, SIDE, 3)
+    np.testing.assert_array_equal(truth[0, ..., 0], truth[0, ..., 1])
+    np.testing.assert_allclose(truth[2, ..., 1], 1 - truth[2, ..., 0])

@@ -41,6 +41,16 @@ def test_nodules_and_parts_come_back_too(tmp_path: Path) -> None:
         assert replace(mine, mask=theirs.mask) == theirs
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_other_readings_come_back_too(tmp_path: Path, number: int) -> None:
+    case = simulate_case(1, 0)
+    readings = tuple(np.roll(case.gland, n, axis=0) for n in range(number))
+    read = read_case(tmp_path, write_case(tmp_path, replace(case, readings=readings)))
+    assert len(read.readings) == number
+    for mine, theirs in zip(read.readings, readings, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_a_case_without_truth_of_its_parts_is_read(tmp_path: Path) -> None:
     case = replace(simulate_case(1, 0), nodules=(), parts=None)
     read = read_case(tmp_path, write_case(tmp_path, case))

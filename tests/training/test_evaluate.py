@@ -24,8 +24,10 @@ from training.evaluate import (
     half_counts_dice,
     pixel_size_mm,
     score,
+    with_nearest_reading,
 )
 from training.figures import Evaluation
+from training.metrics import dice
 from training.phantom.case import Case
 from training.phantom.dicom import to_dicom
 from training.phantom.simulator import simulate_case
@@ -216,3 +218,26 @@ def test_scans_without_any_gland_measure_nothing() -> None:
 
 def test_counts_fall_into_named_ranges() -> None:
     assert [count_level(n) for n in (0, 50_000, 10**7)] == ["0-50k", "50-100k", "from 400k"]
+
+
+def test_where_readers_differ_the_nearest_reading_counts_beside_the_rule() -> None:
+    case = ellipse_case(1)
+    lower = case.gland & (np.arange(32)[:, None] > 15)
+    several = replace(case, readings=(lower,))
+    assert with_nearest_reading(several, lower) == 1
+    assert score(several, lower).dice == dice(lower, case.gland) < 1
+    assert with_nearest_reading(case, lower) == score(case, lower).dice
+    evaluation = measured([several, ellipse_case(2)])
+    assert (evaluation.several_readings.part, evaluation.several_readings.whole) == (1, 2)
+    assert evaluation.nearest_dice["mean"].value >= evaluation.dice["mean"].value
+    assert "gland Dice with the nearest reading, mean" in markdown(evaluation)
+    assert "nearest reading" not in markdown(measured([case]))
+
+
+def test_nothing_found_where_one_reader_sees_nothing_is_no_outline_to_measure() -> None:
+    case = ellipse_case(1)
+    nothing = np.zeros_like(case.gland)
+    assert with_nearest_reading(replace(case, readings=(nothing,)), nothing) is None
+    assert with_nearest_reading(replace(case, readings=(nothing,)), case.gland) == 1
+    assert with_nearest_reading(case, nothing) == 0
+    assert with_nearest_reading(replace(case, gland=nothing), nothing) is None

@@ -62,3 +62,15 @@ def test_cases_come_one_by_one_up_to_the_limit(tmp_path: Path) -> None:
 def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read .*index\.csv"):
         load_data(tmp_path, HALF, QUIET)
+
+
+def test_every_reading_of_a_scan_is_learnt_from(tmp_path: Path) -> None:
+    cases = [ellipse_case(n) for n in range(8)]
+    nothing = np.zeros_like(cases[0].gland)
+    several = [replace(case, readings=(nothing,)) for case in cases]
+    data = load_data(stored(tmp_path, several), HALF, QUIET)
+    for mask in data.training.masks:
+        assert mask.shape == (*nothing.shape, 3)
+        np.testing.assert_array_equal(mask[..., 0], mask[..., 2])
+        assert mask[..., 0].any()
+        assert not mask[..., 1].any()

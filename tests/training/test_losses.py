@@ -91,3 +91,22 @@ def test_the_loss_falls_along_its_gradient() -> None:
         slope = tape.gradient(loss, answer).numpy()
         assert np.isfinite(slope).all()
         assert (np.sign(slope) == np.where(truth > 0, -1, 1)).all()
+
+
+def test_of_several_readings_the_one_that_the_network_comes_nearest_to_counts() -> None:
+    """Whoever commits himself to either pays nothing, who draws half of both pays."""
+    less = GLAND.copy()
+    less[:, 14:] = 0
+    both = np.concatenate([GLAND, less, less], axis=-1)
+    assert value(LOSS(both, GLAND)) == pytest.approx([0], abs=1e-5)
+    assert value(LOSS(both, less)) == pytest.approx([0], abs=1e-5)
+    between = (GLAND + less) / 2
+    assert value(LOSS(both, between)) == pytest.approx(value(LOSS(GLAND, between)))
+    assert value(LOSS(both, between))[0] > 0.05
+
+
+def test_each_image_of_a_batch_has_the_reading_nearest_to_it() -> None:
+    less = GLAND.copy()
+    less[:, 14:] = 0
+    both = np.concatenate([np.concatenate([GLAND, less, less], axis=-1)] * 2)
+    assert value(LOSS(both, np.concatenate([GLAND, less]))) == pytest.approx([0, 0], abs=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.metrics import STATISTICS, bootstrap, dice, hausdorff_95, wilson
+from training.metrics import STATISTICS, bootstrap, dice, hausdorff_95, nearest_dice, wilson
 
 
 def square(top: int, left: int, side: int) -> np.ndarray:
@@ -93,3 +93,12 @@ def test_one_patient_alone_leaves_no_room() -> None:
 )
 def test_the_interval_of_a_rate_is_wilsons(part: int, whole: int, low: float, high: float) -> None:
     assert wilson(part, whole) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_of_several_readings_the_nearest_counts() -> None:
+    one, two, both = np.zeros((3, 8, 8), bool)
+    one[:4], two[4:] = True, True
+    both[:] = True
+    assert nearest_dice(one, [both]) == pytest.approx(2 / 3)
+    assert nearest_dice(one, [both, one]) == 1
+    assert nearest_dice(one, [two]) == 0

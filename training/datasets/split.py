@@ -139,10 +139,13 @@ def digest_of(cases: Mapping[str, str]) -> str:
 
 
 def content_hash(case: Case) -> str:
-    """SHA-256 of what is measured on: counts, gland and nodules, however compressed."""
+    """SHA-256 of what is measured on: counts, gland, how else it may be read, and nodules, however
+    compressed."""
     digest = hashlib.sha256(f"{case.case_id} {case.patient_id} {case.counts.shape}".encode())
     digest.update(case.counts.astype("<u2").tobytes())
     digest.update(np.packbits(case.gland).tobytes())
+    for reading in case.readings:
+        digest.update(np.packbits(reading).tobytes())
     for nodule in case.nodules:
         digest.update(np.packbits(nodule.mask).tobytes())
     return digest.hexdigest()

@@ -19,7 +19,13 @@ from training.pages.parts import (
     verdict,
     warnings,
 )
-from training.report import NAMES, percent_interval, separation
+from training.report import (
+    NAMES,
+    NEAREST,
+    SEVERAL_READINGS,
+    percent_interval,
+    separation,
+)
 
 LIMITS = """Dice is 2 |A and B| / (|A| + |B|) with the outline that the plugin delivers, on the
 scan's own matrix; a gland missed altogether counts as 0. HD95 is the 95th percentile of the
@@ -86,6 +92,15 @@ def _figures(measured: Evaluation) -> str:
          f"{one.low:.3f} to {one.high:.3f}", one.scans)
         for name, one in measured.dice.items()
     ]  # fmt: skip
+    rows += [
+        (f"{NEAREST}, {NAMES.get(name, name)}", f"{one.value:.3f}",
+         f"{one.low:.3f} to {one.high:.3f}", one.scans)
+        for name, one in measured.nearest_dice.items()
+    ]  # fmt: skip
+    if measured.nearest_dice:
+        several = measured.several_readings
+        rows.append((SEVERAL_READINGS, f"{several.part} of {several.whole}",
+                     percent_interval(several), several.whole))  # fmt: skip
     rows += [
         (f"gland HD95, {name}", f"{one.value:.1f} mm",
          f"{one.low:.1f} to {one.high:.1f}", one.scans)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Property = str | float | bool | None
 
-
+READINGS = 2
 # What a label in `Case.parts` means; 0 is outside of the gland.
 PART_LABELS = {"right": 1, "left": 2, "isthmus": 3, "pyramidal": 4}
 
@@ -36,6 +36,8 @@ class Case:
 
     `nodules` are the cold ones, `parts` uint8 (rows, columns) says which part of the gland a pixel
     shows (`PART_LABELS`; None where nobody knows).
+    `readings` are other outlines, as right as `gland`, where parts of it are barely visible: at
+    most `READINGS`, like `gland` each, and none where every reader draws the same.
     Cases with one `patient_id` show the same anatomy and belong on the same side of every split.
     """
 
@@ -46,3 +48,4 @@ class Case:
     properties: dict[str, Property]
     nodules: tuple[Nodule, ...] = ()
     parts: NDArray[np.uint8] | None = None
+    readings: tuple[NDArray[np.bool_], ...] = ()

@@ -23,7 +23,15 @@ from training.phantom.exposure import (
     uniformity_map,
 )
 from training.phantom.nodules import cold_nodules
-from training.phantom.truth import Mask, Projections, clean, saturated, score
+from training.phantom.truth import (
+    OTHER_READERS,
+    Mask,
+    Projections,
+    clean,
+    differ,
+    saturated,
+    score,
+)
 
 BLOCK = 6
 # Six cases in a row belong to patients with so many cases each.
@@ -36,9 +44,11 @@ LARGEST_BODY_MM = 640.0
 
 @dataclass(frozen=True)
 class Truth:
-    """What is on the image: the gland, its cold nodules, and which part is where."""
+    """What is on the image: the gland, how else it may be read, its cold nodules, and which part
+    is where."""
 
     gland: Mask
+    readings: tuple[Mask, ...]
     nodules: tuple[Nodule, ...]
     parts: NDArray[np.uint8]
 
@@ -74,6 +84,7 @@ def simulate_case(seed: int, number: int) -> Case:
         properties=describe(patient, acquisition, truth.gland),
         nodules=truth.nodules,
         parts=truth.parts,
+        readings=truth.readings,
     )
 
 
@@ -110,10 +121,17 @@ def take_image(
     stored = replace(seen, counts=counts)
     if acquisition.processing == "8 bit":
         stored = saturated(stored, HIGHEST_8_BIT / counts * (matrix / coarse.matrix) ** 2)
-    visible = resize(score(stored, coarse.spacing_mm), matrix) > 1
-    inside = clean(visible & field_of_view(acquisition), detector.spacing_mm)
+    field = field_of_view(acquisition)
+
+    def drawn(reader: float) -> Mask:
+        visible = resize(score(stored, coarse.spacing_mm, reader), matrix) > 1
+        return clean(visible & field, detector.spacing_mm)
+
+    inside = drawn(1.0)
+    others = (drawn(reader) for reader in OTHER_READERS)
     truth = Truth(
         inside,
+        tuple(other for other in others if differ(other, inside)),
         cold_nodules(patient.gland.cold, stored.deficits, stored, inside),
         which_part(stored, inside),
     )

@@ -25,6 +25,10 @@ TO_BACKGROUND = 0.5
 ROSE = 3.0
 RESOLVED_MM = 10.0
 ISLAND_MM2 = 80.0
+# Readers who see parts of the gland that are this much fainter, or miss those that are not that
+# much brighter, than the limit of rule 4, are right too; outlines that agree this well are one.
+OTHER_READERS = (0.7, 1.4)
+SAME_DICE = 0.98
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,18 @@ def outline(seen: Projections, spacing_mm: float) -> Mask:
     return clean(score(seen, spacing_mm) > 1, spacing_mm)
 
 
-def score(seen: Projections, spacing_mm: float) -> Image:
-    """Brightness over the local threshold, float32 (rows, columns): the outline lies at 1."""
-    limits = visibility_limits(seen, spacing_mm)
+def differ(one: Mask, other: Mask) -> bool:
+    """Whether two readers have drawn two outlines, and not the same one twice."""
+    total = int(one.sum()) + int(other.sum())
+    return 2 * int((one & other).sum()) < SAME_DICE * total
+
+
+def score(seen: Projections, spacing_mm: float, reader: float = 1.0) -> Image:
+    """Brightness over the local threshold, float32 (rows, columns): the outline lies at 1.
+
+    A part has to be `reader` times as bright to be seen as rule 4 says (`OTHER_READERS`).
+    """
+    limits = visibility_limits(seen, spacing_mm, reader)
     tissue = _tissue_score(seen, limits, spacing_mm)
     hottest = robust_maximum(seen.hot)
     if hottest <= limits.part:
@@ -88,14 +101,14 @@ def score(seen: Projections, spacing_mm: float) -> Image:
     return bridge(np.maximum(hot, tissue), seen, limits.part)
 
 
-def visibility_limits(seen: Projections, spacing_mm: float) -> Limits:
-    """What the gland has to give for the eye to see it: in the window that the hottest point
+def visibility_limits(seen: Projections, spacing_mm: float, reader: float = 1.0) -> Limits:
+    """What the gland has to give for this reader to see it: in the window that the hottest point
     sets, beside the background, and in its noise (Rose, J Opt Soc Am 1948)."""
     around = background_level(seen)
     resolved = np.pi / 4 * (RESOLVED_MM / spacing_mm) ** 2
-    noise = max(ROSE * float(np.sqrt(around / (resolved * seen.counts))), 1e-12)
+    noise = reader * max(ROSE * float(np.sqrt(around / (resolved * seen.counts))), 1e-12)
     hottest = robust_maximum(seen.parenchyma + seen.hot)
-    part = max(WINDOW * hottest, TO_BACKGROUND * around, noise)
+    part = max(reader * WINDOW * hottest, reader * TO_BACKGROUND * around, noise)
     return Limits(part, edge=max(EDGE * part, noise))
 
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from training.phantom.case import READINGS
 from training.phantom.simulator import patient_number, simulate_case
+from training.phantom.truth import differ
 
 CASES = [simulate_case(5, number) for number in range(36)]
 
@@ -48,3 +50,17 @@ def test_a_visible_gland_is_brighter_than_what_surrounds_it() -> None:
     for case in CASES:
         if case.properties["gland_visible"]:
             assert case.counts[case.gland].mean() > np.median(case.counts[~case.gland])
+
+
+def test_other_readings_are_there_where_readers_differ_and_only_there() -> None:
+    cases = [simulate_case(34, number) for number in range(40)]
+    several = [case for case in cases if case.readings]
+    assert 0 < len(several) < len(cases) / 2
+    for case in several:
+        assert len(case.readings) <= READINGS
+        for reading in case.readings:
+            assert reading.shape == case.gland.shape
+            assert differ(reading, case.gland)
+            # One of both draws all that the other does, but for the borders of parts.
+            common = (reading & case.gland).sum()
+            assert common > 0.9 * min(reading.sum(), case.gland.sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.phantom.truth import Mask, Projections, outline
+from training.phantom.truth import OTHER_READERS, Mask, Projections, clean, differ, score
 
 SIDE = 96
 SPACING_MM = 2.0
@@ -24,6 +24,7 @@ def drawn(
     background: float = 0.0,
     counts: float = 1e6,
     lost: float = 0.0,
+    reader: float = 1.0,
 ) -> Mask:
     """The outline of two even lobes of these strengths and of a hot nodule in the right one.
 
@@ -40,7 +41,7 @@ def drawn(
         deficits=cold[None],
         counts=counts,
     )
-    return outline(seen, SPACING_MM)
+    return clean(score(seen, SPACING_MM, reader) > 1, SPACING_MM)
 
 
 def pole() -> np.ndarray:
@@ -103,3 +104,27 @@ def test_a_pole_that_is_lost_altogether_is_not_drawn() -> None:
     mask = drawn(1.0, 1.0, lost=1.0)
     assert not mask[36, int(LEFT)]
     assert mask[disc(12, LEFT) * (1 - pole()) > 0].all()
+
+
+@pytest.mark.parametrize(("weak", "expected"), [(0.12, (True, True, False)),
+                                                (0.08, (True, False, False)),
+                                                (0.3, (True, True, True))])  # fmt: skip
+def test_readers_differ_about_a_lobe_near_the_limit(
+    weak: float, expected: tuple[bool, ...]
+) -> None:
+    """Who sees what is 0.7 times as bright, the rule, and who needs 1.4 times as much."""
+    fewer, more = OTHER_READERS
+    drawn_by = [drawn(1.0, weak, reader=reader) for reader in (fewer, 1.0, more)]
+    assert tuple(lobes_drawn(mask)[1] for mask in drawn_by) == expected
+    assert all(lobes_drawn(mask)[0] for mask in drawn_by)
+    assert differ(drawn_by[0], drawn_by[2]) is (len(set(expected)) == 2)
+
+
+def test_the_same_outline_twice_is_one_reading() -> None:
+    mask = drawn(1.0, 1.0)
+    wider = mask.copy()
+    wider[5, 5] = True
+    nothing = np.zeros_like(mask)
+    assert not differ(mask, wider)
+    assert not differ(nothing, nothing)
+    assert differ(mask, nothing)
