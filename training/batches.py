@@ -47,6 +47,11 @@ class Images:
         return len(self.counts)
 
     @property
+    def readers(self) -> int:
+        """How many readings a scan of these has, at most."""
+        return max((mask.shape[2] for mask in self.masks if mask.ndim > 2), default=1)
+
+    @property
     def shown(self) -> NDArray[np.int64]:
         """The numbers of the images, each as often as it is shown in one round."""
         return np.repeat(np.arange(len(self)), self.repeats or 1)
@@ -157,14 +162,14 @@ def _make(
         except Refusal:
             # A shift can leave nothing but empty pixels: then the scan as it was.
             examples.append(example(counts.astype(np.float32), mask.astype(np.float32), plan))
-    return _together(examples)
+    return _together(examples, images.readers)
 
 
-def _together(examples: Sequence[Batch]) -> Batch:
-    """Examples as one batch; an answer that all readers agree on stands for each of them."""
+def _together(examples: Sequence[Batch], readers: int) -> Batch:
+    """Examples as one batch; an answer that all readers agree on stands for each of them, so that
+    every batch of a training has the same shape."""
     inputs, answers = zip(*examples, strict=True)
-    maps = max(one.shape[-1] for one in answers)
-    alike = [np.broadcast_to(one, (*one.shape[:-1], maps)) for one in answers]
+    alike = [one if one.shape[-1] > 1 else np.repeat(one, readers, axis=-1) for one in answers]
     return np.stack(inputs), np.stack(alike)
 
 
@@ -182,7 +187,7 @@ def validation_batches(
                 strict=True,
             )
         ]
-        return _together(pairs)
+        return _together(pairs, images.readers)
 
     for first in range(0, len(images), batch):
         yield partial(make, first)

@@ -147,11 +147,13 @@ def test_a_fault_while_making_a_batch_is_not_lost() -> None:
         list(prefetched(calls()))
 
 
-def test_a_batch_has_one_map_for_each_reading_where_one_of_its_scans_has() -> None:
+def test_every_batch_has_a_map_for_each_reader_where_readers_differ_about_one_scan() -> None:
     masks = list(IMAGES.masks[:4])
     masks[2] = np.stack([masks[2], ~masks[2], masks[2]], axis=-1)
     images = Images(IMAGES.counts[:4], tuple(masks))
-    ((_, truth),) = [make() for make in validation_batches(images, RECIPE.preprocessing, 4)]
-    assert truth.shape == (4, SIDE, SIDE, 3)
-    np.testing.assert_array_equal(truth[0, ..., 0], truth[0, ..., 1])
-    np.testing.assert_allclose(truth[2, ..., 1], 1 - truth[2, ..., 0])
+    batches = [make()[1] for make in validation_batches(images, RECIPE.preprocessing, 2)]
+    assert [one.shape for one in batches] == [(2, SIDE, SIDE, 3)] * 2
+    np.testing.assert_array_equal(batches[0][0, ..., 0], batches[0][0, ..., 1])
+    np.testing.assert_allclose(batches[1][0, ..., 1], 1 - batches[1][0, ..., 0])
+    epoch_of = training_batches(images, RECIPE, 1, 0)
+    assert {make()[1].shape for make in epoch_of} == {(8, SIDE, SIDE, 3)}

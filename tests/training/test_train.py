@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -172,3 +173,14 @@ def test_the_learning_rate_rises_then_falls_along_a_cosine() -> None:
     assert max(rates) == pytest.approx(stage.learning_rate)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.02 * stage.learning_rate
+
+
+def test_scans_with_and_without_other_readings_are_learnt_from_together(tmp_path: Path) -> None:
+    data = ellipse_data()
+    masks = tuple(
+        mask if number % 4 else np.stack([mask, np.zeros_like(mask), mask], axis=-1)
+        for number, mask in enumerate(data.training.masks)
+    )
+    data = replace(data, training=replace(data.training, masks=masks))
+    state = train(RECIPE, data, tmp_path / "run", QUIET)
+    assert state.epoch == RECIPE.stages[-1].epochs
