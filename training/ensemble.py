@@ -20,6 +20,7 @@ from training.cross_validation import Fold, Question, fold_folder
 from training.dataset import read_case, read_index
 from training.datasets.fingerprint import Tally, write_fingerprint
 from training.errors import TrainingError
+from training.familiar_scans import familiar_of, write_familiar
 from training.progress import tracked
 from training.provenance import commit
 from training.recipe import Recipe
@@ -64,6 +65,8 @@ def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path
     for entry in tracked(mine, "what the scans are like", console):
         tally.add(read_case(question.data, entry))
     write_fingerprint(run, tally.content())
+    if (familiar := familiar_of(tally.described)) is not None:
+        write_familiar(run, familiar)
     return run
 
 

@@ -11,7 +11,8 @@ threshold, filled holes and dropped islands, on the scan's own matrix. Each scan
 - whether the answer is silent, that is, empty: right where the truth shows no gland;
 - Dice with half of the counts, each count kept with probability one half: a shorter acquisition
   of the same patient;
-- whether the plugin calls the outline uncertain ("limited quality"), as it should a poor one.
+- whether the plugin calls the outline uncertain ("limited quality"), as it should a poor one;
+- whether it calls the image unlike those that the network learnt from.
 
 A scan that the plugin refuses counts as silent. `training.figures` makes figures of the scores.
 """
@@ -67,6 +68,7 @@ def evaluate(cases: Iterable[Case], network: Network, seen: Seen, watch: Watch) 
         measured = replace(
             score(case, found),
             doubted=doubted(case, found, probability),
+            unfamiliar=unfamiliar(case, network),
             nearest_dice=with_nearest_reading(case, found),
             half_counts_dice=half_counts_dice(case, network) if case.gland.any() else None,
         )
@@ -87,6 +89,15 @@ def doubted(case: Case, found: Mask, probability: Image) -> bool | None:
     frame = Frame(1, case.counts.astype(np.float32), view=None, duration_s=None)
     measures = measure_frame(frame, found, None)
     return any(True for _ in doubts(frame.counts, found, measures, probability))
+
+
+def unfamiliar(case: Case, network: Network) -> bool | None:
+    """Whether the plugin calls this image unusual; None where the model does not know, and where
+    there is no image."""
+    familiar = network.model.familiar
+    if familiar is None or not case.counts.any():
+        return None
+    return familiar.unusual(case.counts.astype(np.float32)) is not None
 
 
 def with_nearest_reading(case: Case, found: Mask) -> float | None:

@@ -33,7 +33,8 @@ class Score:
     """One scan's result. `dice` is None where the scan shows no gland: then `silent` counts.
 
     `half_counts_dice` is of the same scan with half of its counts, where that was measured;
-    `nearest_dice` with the nearest of the scan's `readings`, where that was;
+    `nearest_dice` with the nearest of the scan's `readings`, where that was; `unfamiliar` says
+    whether the plugin calls the image unusual, None where the model cannot;
     `doubted` says whether the plugin calls the outline uncertain, None where there is none.
     """
 
@@ -47,6 +48,7 @@ class Score:
     doubted: bool | None = None
     nearest_dice: float | None = None
     readings: int = 1
+    unfamiliar: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Evaluation:
     with one that were. `half_counts_loss` is what Dice loses where half of the counts are taken
     away, `calibration_error` of pixels as in `training.calibration`. `nearest_dice` is of the same
     scans as `dice`, each with the nearest of its readings, by statistic; `several_readings` says
-    how many of them have more than one. `doubted`: of the outlines of
+    how many of them have more than one. `unfamiliar`: how many images the plugin calls unlike those
+    of the training, None where the model cannot. `doubted`: of the outlines of
     a kind, how many the plugin calls uncertain.
     """
 
@@ -121,6 +124,7 @@ class Evaluation:
     doubted: dict[str, Rate]
     nearest_dice: dict[str, Figure]
     several_readings: Rate
+    unfamiliar: Rate | None
     groups: dict[str, dict[str, Group]]
     scores: tuple[Score, ...]
 
@@ -157,6 +161,7 @@ def summarise(
         doubted=_doubted(scores),
         nearest_dice=_nearest(shown),
         several_readings=rate_of(sum(one.readings > 1 for one in shown), len(shown)),
+        unfamiliar=_unfamiliar(scores),
         groups=_groups(shown),
         scores=scores,
     )
@@ -226,6 +231,11 @@ def _doubted(scores: Sequence[Score]) -> dict[str, Rate]:
         if one.doubted is not None:
             kinds.setdefault(_kind_of_outline(one.dice), []).append(one.doubted)
     return {kind: rate_of(sum(said), len(said)) for kind, said in sorted(kinds.items())}
+
+
+def _unfamiliar(scores: Sequence[Score]) -> Rate | None:
+    said = [one.unfamiliar for one in scores if one.unfamiliar is not None]
+    return rate_of(sum(said), len(said)) if said else None
 
 
 def _kind_of_outline(dice: float | None) -> str:

@@ -16,6 +16,7 @@ from training.batches import REGION, Images
 from training.dataset import Entry, any_simulated, read_case, read_index
 from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
+from training.familiar_scans import familiar_of
 from training.phantom.case import READINGS, Case
 from training.progress import progress_bar
 from training.recipe import Recipe
@@ -46,7 +47,8 @@ def read_sides(
     """The same where somebody else has divided the scans into training and validation."""
     entries = sides[TRAINING] + sides[VALIDATION]
     validation = sides[VALIDATION][: recipe.validation_images]
-    learnable = close_up_region if isinstance(recipe.preprocessing, CloseUp) else whole_image
+    close_up = isinstance(recipe.preprocessing, CloseUp)
+    learnable = close_up_region if close_up else whole_image
 
     def read(side: list[Entry], title: str) -> _Loaded:
         return _read((folder, side), learnable, title, console)
@@ -60,6 +62,7 @@ def read_sides(
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
         simulated=any_simulated(entries),
         fingerprint=training.tally.content(),
+        familiar=None if close_up else familiar_of(training.tally.described),
     )
 
 

@@ -26,6 +26,7 @@ from training.datasets.fingerprint import Tally, read_fingerprint, write_fingerp
 from training.datasets.shift import Shifts, compare
 from training.errors import ReleaseError
 from training.evaluate import Watch, evaluate
+from training.familiar_scans import read_familiar
 from training.figures import Evaluation, Figure, Rate, Score
 from training.foundation import go_back
 from training.onlooker import onlooker
@@ -100,6 +101,8 @@ def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation
         raise ReleaseError(f"{request.run} finds nodules: release it with a gland model (--gland)")
     with new_version(request) as folder:
         network = export(request, recipe, about, folder)
+        known = {"familiar": read_familiar(request.run)}
+        network = replace(network, model=network.model.model_copy(update=known))
         looking = onlooker(request.in_service)
 
         def both(case: Case, found: Mask, score: Score) -> None:

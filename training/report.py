@@ -15,6 +15,7 @@ from training.figures import Evaluation, Figure, Group, Rate, Totals
 NAMES = {"percentile_5": "5th percentile"}
 NEAREST = "gland Dice with the nearest reading"
 SEVERAL_READINGS = "parts barely visible: read in several ways"
+UNFAMILIAR = "image called unlike those of the training"
 
 
 Beside = tuple[Comparison | None, Shifts | None]
@@ -59,6 +60,8 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
     if (error := evaluation.calibration_error) is not None:
         lines.append(_row("calibration error of pixels", error, "", 3))
     lines += [_rate(f"{kind}, called uncertain", one) for kind, one in evaluation.doubted.items()]
+    if evaluation.unfamiliar is not None:
+        lines.append(_rate(UNFAMILIAR, evaluation.unfamiliar))
     lines.append(f"| refused | {evaluation.totals.refused} | | {evaluation.scans} |")
     for kind, groups in evaluation.groups.items():
         head = f"| {kind} | scans | missed | mean Dice | 95 % interval | median HD95 |"

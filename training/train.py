@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
+from adjuvant.familiar import Familiar
 from training.architectures import ARCHITECTURES, mean_of
 from training.batches import (
     Images,
@@ -28,6 +29,7 @@ from training.batches import (
 from training.curves import Curves
 from training.datasets.fingerprint import write_fingerprint
 from training.errors import TrainingError
+from training.familiar_scans import write_familiar
 from training.foundation import Foundation, take_over
 from training.losses import dice_and_cross_entropy, readings_of
 from training.metrics import nearest_dice
@@ -49,7 +51,8 @@ Watch = tuple[Console, Curves]
 class Data:
     """Scans to learn from and, of other patients, to validate on; `patient_ids` of both.
 
-    `fingerprint` is of the former (`training.datasets.fingerprint`), kept with the run.
+    `fingerprint` is of the former (`training.datasets.fingerprint`), kept with the run, and so is
+    which images they make `familiar`, None of too few.
     """
 
     training: Images
@@ -58,6 +61,7 @@ class Data:
     patient_ids: tuple[str, ...]
     simulated: bool = True
     fingerprint: dict[str, Any] = field(default_factory=dict)
+    familiar: Familiar | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,8 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
     run.mkdir(parents=True, exist_ok=True)
     if data.fingerprint:
         write_fingerprint(run, data.fingerprint)
+    if data.familiar is not None:
+        write_familiar(run, data.familiar)
     if foundation is not None:
         foundation.keep(run)
     now = datetime.now(UTC).date().isoformat()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adjuvant.close_up import CloseUp
 from adjuvant.errors import ModelFault
+from adjuvant.familiar import Familiar
 from adjuvant.preprocess import Preprocessing
 
 CONTRACT_FILE = "model.json"
@@ -91,6 +92,9 @@ class Model(Strict):
     )
     preprocessing: Preprocessing | CloseUp
     output: Output
+    familiar: Familiar | None = Field(
+        default=None, description="Versions without it do not say that an image is unusual."
+    )
     training: Training
     figures: dict[str, float | str | list[float]] = Field(
         description="Measured by `python -m training evaluate`, on data that training never saw."

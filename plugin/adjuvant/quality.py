@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from adjuvant.familiar import Familiar
 from adjuvant.findings import FrameMeasures
 from adjuvant.header import numbers, whole_number
 from adjuvant.preprocess import Image, Mask
@@ -55,6 +56,18 @@ def quality_remarks(
     if gland.any():
         found += doubts(frame.counts, gland, measured, probability)
     return tuple(f"Frame {frame.number}: limited quality: {remark}." for remark in found)
+
+
+def unfamiliar_remarks(scan: Scan, familiar: Familiar | None) -> tuple[str, ...]:
+    """Which views are unlike what the network learnt from; nothing where that is not known."""
+    if familiar is None:
+        return ()
+    found = ((frame.number, familiar.unusual(frame.counts)) for frame in scan.frames)
+    return tuple(
+        f"Frame {number}: limited quality: the image is {unusual}."
+        for number, unusual in found
+        if unusual is not None
+    )
 
 
 def doubts(

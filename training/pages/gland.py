@@ -23,6 +23,7 @@ from training.report import (
     NAMES,
     NEAREST,
     SEVERAL_READINGS,
+    UNFAMILIAR,
     percent_interval,
     separation,
 )
@@ -121,6 +122,9 @@ def _figures(measured: Evaluation) -> str:
          percent_interval(one), one.whole)
         for kind, one in measured.doubted.items()
     ]  # fmt: skip
+    if (unusual := measured.unfamiliar) is not None:
+        rows.append((UNFAMILIAR, f"{unusual.part} of {unusual.whole}",
+                     percent_interval(unusual), unusual.whole))  # fmt: skip
     rows.append(("refused by the plugin", measured.totals.refused, "", measured.scans))
     return section("Figures", table(("", "value", "95 % interval", "scans"), rows), lead=LIMITS)
 

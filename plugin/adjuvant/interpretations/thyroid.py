@@ -15,7 +15,7 @@ from adjuvant.lobes import lobe_segments
 from adjuvant.measure import measure_frame, pixel_area_cm2
 from adjuvant.model import Model
 from adjuvant.preprocess import Image, Mask
-from adjuvant.quality import quality_remarks
+from adjuvant.quality import quality_remarks, unfamiliar_remarks
 from adjuvant.scan import Scan
 from adjuvant.sides import contradicted_frames
 from adjuvant.visibility import without_suppressed
@@ -41,7 +41,8 @@ def interpret(scan: Scan, probabilities: Image, model: Model) -> Findings:
     gland = Segment("Thyroid gland", ANATOMICAL_STRUCTURE, THYROID_GLAND, masks)
     lobes, said = lobe_segments(masks, scan.frames, contradicted_frames(scan))
     of_quality = remarks(scan, masks, measures, gland_maps(probabilities, model))
-    return Findings(NAME, (gland, *lobes), measures, (*of_quality, *said))
+    unusual = unfamiliar_remarks(scan, model.familiar)
+    return Findings(NAME, (gland, *lobes), measures, (*of_quality, *unusual, *said))
 
 
 def gland_masks(counts: Sequence[Image], probabilities: Image, model: Model) -> Mask:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_fill_holes
 
 from adjuvant.errors import ModelFault
+from adjuvant.familiar import MEASURES, Familiar, describe
 from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations.thyroid import fill_holes, gland_mask, interpret, minimum_area
 from adjuvant.scan import Scan
@@ -194,3 +195,22 @@ def test_a_model_without_a_gland_is_a_fault_of_the_model():
     output = {"labels": ["bone"], "threshold": 0.5, "minimum_area_pixels": 1}
     with pytest.raises(ModelFault, match=r"thyroid 0\.1\.0 has no label 'thyroid', only bone"):
         interpret(scan_of(), answer(lobes()), model(output=output))
+
+
+def test_an_image_unlike_those_of_the_training_is_told():
+    number = len(MEASURES)
+    usual = tuple(describe(scan_of().frames[0].counts).tolist())
+    even = tuple(tuple(np.eye(number)[one].tolist()) for one in range(number))
+    known = Familiar(tuple(MEASURES), usual, (1.0,) * number, even, limit=0.1, scans=170)
+    other = Familiar(tuple(MEASURES), (9.0,) * number, (1.0,) * number, even, limit=2.0, scans=170)
+    said = [
+        [
+            remark
+            for remark in interpret(
+                scan_of(), answer(lobes()), model().model_copy(update={"familiar": one})
+            ).remarks
+            if "unlike those that the network learnt from" in remark
+        ]
+        for one in (None, known, other)
+    ]
+    assert [len(one) for one in said] == [0, 0, 1]
