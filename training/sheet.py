@@ -18,6 +18,7 @@ from training.phantom.case import Case
 TILE = 256
 CAPTION = 14
 CONTOUR = (220, 30, 30)
+OTHER_READING = (240, 160, 20)
 NODULE_CONTOUR = (0, 90, 220)
 PAGE = 48
 WINDOW_PERCENTILE = 99.7
@@ -64,12 +65,15 @@ def draw_sheet(cases: list[Case], out_png: Path, columns: int = 3, contours: boo
 
 
 def picture(case: Case, *, contour: bool) -> Picture:
-    """One scan in inverse grey, uint8 (TILE, TILE, 3); with outlines: gland red, nodules blue."""
+    """One scan in inverse grey, uint8 (TILE, TILE, 3); with outlines: gland red, other readings of
+    it amber, nodules blue."""
     shown = _fit(case.counts.astype(np.float32))
     top = max(float(np.percentile(shown, WINDOW_PERCENTILE)), 1.0)
     grey = 255 - np.clip(shown / top, 0, 1) * 255
     colours = np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
     if contour:
+        for reading in case.readings:
+            _outline(colours, reading, OTHER_READING)
         _outline(colours, case.gland, CONTOUR)
         for nodule in case.nodules:
             _outline(colours, nodule.mask, NODULE_CONTOUR)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from training.dataset import write_case, write_index
 from training.phantom.simulator import simulate_case
-from training.sheet import CAPTION, CONTOUR, TILE, caption, picture, sheet
+from training.sheet import CAPTION, CONTOUR, OTHER_READING, TILE, caption, picture, sheet
 
 
 def test_a_sheet_shows_every_case_twice(tmp_path: Path) -> None:
@@ -28,3 +28,14 @@ def test_a_caption_leads_to_the_case_in_the_index() -> None:
     assert caption(case).startswith("c000005 ")
     own = replace(case, case_id="ID_0123-0a1b2c3d4e5f-f1")
     assert caption(own).startswith("0a1b2c3d4e5f-f1 ")
+
+
+def test_other_readings_are_drawn_where_there_are_any() -> None:
+    case = simulate_case(1, 0)
+    amber = np.array(OTHER_READING, np.uint8)
+    lower = np.roll(case.gland, case.gland.shape[0] // 8, axis=0)
+    seen = [
+        (picture(one, contour=True) == amber).all(axis=2).any()
+        for one in (case, replace(case, readings=(lower,)))
+    ]
+    assert seen == [False, True]
