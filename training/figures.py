@@ -102,10 +102,10 @@ class Evaluation:
     by kind and name. The rates are of scans without a gland that were left empty, and of scans
     with one that were. `half_counts_loss` is what Dice loses where half of the counts are taken
     away, `calibration_error` of pixels as in `training.calibration`. `nearest_dice` is of the same
-    scans as `dice`, each with the nearest of its readings, by statistic; `several_readings` says
-    how many of them have more than one. `unfamiliar`: how many images the plugin calls unlike those
-    of the training, None where the model cannot. `doubted`: of the outlines of
-    a kind, how many the plugin calls uncertain.
+    scans as `dice` but for those without an outline where one reader sees none, each with the
+    nearest of its readings, by statistic; `several_readings` says how many have more than one.
+    `unfamiliar`: how many images the plugin calls unlike those of the training, None where the
+    model cannot. `doubted`: of the outlines of a kind, how many the plugin calls uncertain.
     """
 
     model: str

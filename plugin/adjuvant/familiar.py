@@ -21,27 +21,18 @@ from adjuvant.preprocess import Image, resample
 
 Measures = NDArray[np.float64]
 
-# Name of each measure, and how it is called where it is the most unusual one.
-MEASURES = {
-    "total": "its total counts",
-    "mean": "its counts in a pixel",
-    "empty": "how many of its pixels are empty",
-    "noise": "the strength of its noise",
-    "grain": "the grain of its noise",
-    "peak": "its brightest pixel",
-    "level_10": "its darkest parts",
-    "level_50": "its background",
-    "level_75": "what lies between its background and its brightest parts",
-    "level_90": "how much of it is bright",
-    "level_97": "how much of it is bright",
-    "centre": "how much lies in its middle",
-    "inside": "how much lies at its border",
-    "height": "how far its counts spread up and down",
-    "width": "how far its counts spread to the sides",
-    "row": "how high its counts lie",
-    "column": "how far to the side its counts lie",
-}
 LEVELS = (10, 50, 75, 90, 97)
+# Name of each measure, and what of an image it is about (each of these is a sentence of its own in
+# `adjuvant.results.remarks`).
+MEASURES = {
+    **dict.fromkeys(("total", "mean"), "its counts"),
+    "empty": "its empty pixels",
+    **dict.fromkeys(("noise", "grain"), "its noise"),
+    "peak": "its levels of brightness",
+    **dict.fromkeys((f"level_{level}" for level in LEVELS), "its levels of brightness"),
+    **dict.fromkeys(("centre", "inside", "height", "width"), "where its counts lie"),
+    **dict.fromkeys(("row", "column"), "where its counts lie"),
+}
 USUAL = 99.0
 # Of the coarse image in which all is measured but noise: of 64 pixels, single counts do not matter.
 COARSE = 64
@@ -86,17 +77,14 @@ class Familiar:
         return float(np.sqrt(max(self.parts(measured).mean(), 0.0)))
 
     def unusual(self, counts: Image) -> str | None:
-        """Counts (rows, columns), not all 0 -> in what the image is unlike; None where in nothing.
-
-        A sentence's second half, with the distance and what is usual.
-        """
+        """Counts (rows, columns), not all 0 -> that the image is unlike, and in what most: the
+        second half of a sentence. None where it is not."""
         measured = describe(counts)
-        distance = self.distance(measured)
-        if distance <= self.limit:
+        times = self.distance(measured) / self.limit
+        if times <= 1:
             return None
         most = tuple(MEASURES.values())[int(np.argmax(self.parts(measured)))]
-        usual = f"{distance:.1f}, {USUAL:g} % of those are below {self.limit:.1f}"
-        return f"unlike those that the network learnt from, most in {most} ({usual})"
+        return f"unlike those of the training: {most} ({times:.1f} times the limit)"
 
 
 def describe(counts: NDArray[Any]) -> Measures:

@@ -209,7 +209,7 @@ def test_an_image_unlike_those_of_the_training_is_told():
             for remark in interpret(
                 scan_of(), answer(lobes()), model().model_copy(update={"familiar": one})
             ).remarks
-            if "unlike those that the network learnt from" in remark
+            if "unlike those of the training" in remark
         ]
         for one in (None, known, other)
     ]

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
+from adjuvant.familiar import MEASURES, Familiar, describe
 from adjuvant.findings import Code, Findings, FrameMeasures, Segment
 from adjuvant.image import Limits, read_scan
 from adjuvant.interpretations import thyroid
 from adjuvant.nodules import with_nodules
+from adjuvant.quality import unfamiliar_remarks
 from adjuvant.results.remarks import REMARKS, translate
 from adjuvant.results.texts import Language
 from adjuvant.scan import Frame, Scan
@@ -124,8 +126,20 @@ def every_remark_on_nodules() -> Iterator[str]:
         yield from with_nodules(found, scan, cold_network()).remarks
 
 
+def every_remark_on_unusual_images() -> Iterator[str]:
+    """A scan that is far from the usual in one measure, each in turn."""
+    scan = read_scan(to_bytes(source()), Limits())
+    usual, number = describe(scan.frames[0].counts), len(MEASURES)
+    precision = tuple(tuple(row) for row in np.eye(number).tolist())
+    for one in range(number):
+        mean = usual + 9 * (np.arange(number) == one)
+        numbers = (tuple(mean.tolist()), (1.0,) * number, precision)
+        yield from unfamiliar_remarks(scan, Familiar(tuple(MEASURES), *numbers, 1.0, 170))
+
+
 REFERENCE = (0.2, 2.0)
-SAID = sorted({*every_remark(), *every_remark_on_uptake(), *every_remark_on_nodules()})
+EVERY = (every_remark, every_remark_on_uptake, every_remark_on_nodules)
+SAID = sorted({one for every in (*EVERY, every_remark_on_unusual_images) for one in every()})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
