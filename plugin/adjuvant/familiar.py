@@ -28,8 +28,8 @@ MEASURES = {
     **dict.fromkeys(("total", "mean"), "its counts"),
     "empty": "its empty pixels",
     **dict.fromkeys(("noise", "grain"), "its noise"),
-    "peak": "its levels of brightness",
-    **dict.fromkeys((f"level_{level}" for level in LEVELS), "its levels of brightness"),
+    "peak": "its brightness",
+    **dict.fromkeys((f"level_{level}" for level in LEVELS), "its brightness"),
     **dict.fromkeys(("centre", "inside", "height", "width"), "where its counts lie"),
     **dict.fromkeys(("row", "column"), "where its counts lie"),
 }

@@ -77,13 +77,13 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "anders als die Bilder des Trainings: Rauschen ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: ruis ({ratio} keer de grens)",
     },
-    "the image is unlike those of the training: its levels of brightness ({ratio} times the limit)": {
+    "the image is unlike those of the training: its brightness ({ratio} times the limit)": {
         "fr": "différente des images d’apprentissage par ses niveaux ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: Helligkeitsstufen ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: helderheid ({ratio} keer de grens)",
     },
     "the image is unlike those of the training: where its counts lie ({ratio} times the limit)": {
-        "fr": "différente des images d’apprentissage par la place des coups ({ratio} fois la limite)",
+        "fr": "différente des images d’apprentissage par le lieu des coups ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: Lage der Impulse ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: plaats van de tellen ({ratio} keer de grens)",
     },
