@@ -63,27 +63,27 @@ REMARKS: dict[str, dict[Language, str]] = {
         "nl": "het netwerk zelf verwacht voor deze omtrek maar een Dice van {ratio}",
     },
     "the image is unlike those of the training: its counts ({ratio} times the limit)": {
-        "fr": "différente des images d’apprentissage par ses coups ({ratio} fois la limite)",
+        "fr": "différente de l’apprentissage par ses coups ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: Impulse ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: tellen ({ratio} keer de grens)",
     },
     "the image is unlike those of the training: its empty pixels ({ratio} times the limit)": {
-        "fr": "différente des images d’apprentissage par ses pixels vides ({ratio} fois la limite)",
+        "fr": "différente de l’apprentissage par ses pixels vides ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: leere Pixel ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: lege pixels ({ratio} keer de grens)",
     },
     "the image is unlike those of the training: its noise ({ratio} times the limit)": {
-        "fr": "différente des images d’apprentissage par son bruit ({ratio} fois la limite)",
+        "fr": "différente de l’apprentissage par son bruit ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: Rauschen ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: ruis ({ratio} keer de grens)",
     },
     "the image is unlike those of the training: its brightness ({ratio} times the limit)": {
-        "fr": "différente des images d’apprentissage par ses niveaux ({ratio} fois la limite)",
+        "fr": "différente de l’apprentissage par ses niveaux ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: Helligkeitsstufen ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: helderheid ({ratio} keer de grens)",
     },
     "the image is unlike those of the training: where its counts lie ({ratio} times the limit)": {
-        "fr": "différente des images d’apprentissage par le lieu des coups ({ratio} fois la limite)",
+        "fr": "différente de l’apprentissage par le lieu des coups ({ratio} fois la limite)",
         "de": "anders als die Bilder des Trainings: Lage der Impulse ({ratio}-mal die Grenze)",
         "nl": "anders dan de beelden van de training: plaats van de tellen ({ratio} keer de grens)",
     },
