@@ -89,30 +89,34 @@ class Familiar:
 
 def describe(counts: NDArray[Any]) -> Measures:
     """The measures of an image (rows, columns) that is not all 0, in the order of `MEASURES`."""
-    fine = counts.astype(np.float64)
+    # The whole image in single precision: it may have 4096 x 4096 pixels.
+    fine = counts.astype(np.float32, copy=False)
+    total = float(fine.sum(dtype=np.float64))
     coarse = np.maximum(resample(counts, COARSE).astype(np.float64), 0.0)
     bright = max(float(np.percentile(coarse, BRIGHT_PERCENTILE)), LEAST)
     levels = np.percentile(coarse, LEVELS) / bright
     empty = float((fine <= 0).mean())
     return np.array(
         [
-            np.log10(max(fine.sum(), LEAST)),
-            np.log10(max(fine.mean(), LEAST)),
+            np.log10(max(total, LEAST)),
+            np.log10(max(total / fine.size, LEAST)),
             np.log((empty + 0.01) / (1.01 - empty)),
             *np.log10(noise_and_grain(fine) + LEAST),
-            np.log10(max(fine.max() / bright, LEAST)),
+            np.log10(max(float(fine.max()) / bright, LEAST)),
             *np.log10(levels + LEAST),
             *_places(coarse),
         ]
     )
 
 
-def noise_and_grain(counts: Measures) -> Measures:
+def noise_and_grain(counts: Image) -> Measures:
     """Squared differences of neighbours over their sum, 1 for Poisson noise on an even ground; and
     those of next neighbours over these, more where noise was smoothed: (2,)."""
-    near = float(np.square(np.diff(counts, axis=1)).sum())
-    far = float(np.square(counts[:, 2:] - counts[:, :-2]).sum())
-    total = float((counts[:, 1:] + counts[:, :-1]).sum())
+    near, far = (
+        float(np.square(counts[:, step:] - counts[:, :-step]).sum(dtype=np.float64))
+        for step in (1, 2)
+    )
+    total = sum(float(side.sum(dtype=np.float64)) for side in (counts[:, 1:], counts[:, :-1]))
     return np.array([near / max(total, LEAST), far / max(near, LEAST)])
 
 

@@ -74,7 +74,7 @@ def test_what_is_most_unusual_is_named() -> None:
 
 
 def test_poisson_noise_is_one_and_smoothing_leaves_less_of_it() -> None:
-    even = np.random.default_rng(3).poisson(20, (256, 256)).astype(np.float64)
+    even = np.random.default_rng(3).poisson(20, (256, 256)).astype(np.float32)
     assert noise_and_grain(even) == pytest.approx([1, 1], abs=0.03)
     smooth = (even[:, :-1] + even[:, 1:]) / 2
     assert noise_and_grain(smooth) == pytest.approx([0.25, 2], rel=0.05)
