@@ -37,6 +37,7 @@ from adjuvant.quality import doubts
 from adjuvant.scan import Frame
 from training.calibration import Bins, binned
 from training.datasets.fingerprint import told
+from training.datasets.properties import NOT_TOLD
 from training.datasets.split import content_hash, digest_of
 from training.figures import Evaluation, Score, Totals, summarise
 from training.metrics import dice, hausdorff_95, nearest_dice
@@ -185,7 +186,15 @@ def groups_of(case: Case) -> dict[str, str]:
         "disease": str(case.properties["disease"]),
         "camera": told(case.properties, "camera"),
         "centre": told(case.properties, "centre"),
+        "readers": readers(case),
     }
+
+
+def readers(case: Case) -> str:
+    """Whether readers agree about the outline (`docs/truth.md`); a simulated scan tells."""
+    if case.readings:
+        return "differ"
+    return "agree" if case.properties.get("simulated", True) else NOT_TOLD
 
 
 def count_level(total: int) -> str:

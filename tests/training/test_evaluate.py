@@ -23,6 +23,7 @@ from training.evaluate import (
     find_gland,
     half_counts_dice,
     pixel_size_mm,
+    readers,
     score,
     with_nearest_reading,
 )
@@ -231,6 +232,9 @@ def test_where_readers_differ_the_nearest_reading_counts_beside_the_rule() -> No
     assert (evaluation.several_readings.part, evaluation.several_readings.whole) == (1, 2)
     assert evaluation.nearest_dice["mean"].value >= evaluation.dice["mean"].value
     assert "gland Dice with the nearest reading, mean" in markdown(evaluation)
+    assert [one.groups["readers"] for one in evaluation.scores] == ["differ", "agree"]
+    real = replace(case, properties={**case.properties, "simulated": False})
+    assert readers(real) == "not told"
     assert "nearest reading" not in markdown(measured([case]))
 
 
