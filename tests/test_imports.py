@@ -21,7 +21,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "keras": ("network.py",),
     "numpy": ("",),
     "PIL": ("batch.py", "results/"),
-    "pydantic": ("close_up.py", "config.py", "model.py", "preprocess.py"),
+    "pydantic": ("close_up.py", "config.py", "familiar.py", "model.py", "preprocess.py"),
     "pydicom": ("",),
     "re2": ("rules/",),
     "requests": ("archive.py", "pinning.py"),
