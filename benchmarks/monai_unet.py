@@ -5,8 +5,8 @@
 
 Network, loss, optimizer and kinds of augmentation are those of MONAI's tutorial on 2-D segmentation
 (github.com/Project-MONAI/tutorials, 2d_segmentation): UNet with 16 to 256 channels and two residual
-units, Dice loss, Adam at 1e-3, intensities scaled to 0 to 1, flips and turns. Nothing in it knows
-what a gamma camera is. It runs in an environment of its own, which `make benchmarks` makes.
+units, Dice loss, Adam at 1e-3, 128 x 128, intensities scaled to 0 to 1, flips and turns. Nothing in
+it knows what a gamma camera is. It runs in an environment of its own, which `make benchmarks` makes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from PIL import Image
 from adjuvant.preprocess import from_square, to_square
 from training.dataset import Entry, read_case, read_index
 
-SIZE = 256
 SAID_EVERY_S = 20.0
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -38,6 +37,7 @@ def main() -> int:
     parser.add_argument("--test", type=Path, required=True, help="scans of other patients")
     parser.add_argument("--out", type=Path, required=True, help="folder for one PNG of each")
     parser.add_argument("--images", type=int, default=20_000, help="how many are shown in all")
+    parser.add_argument("--size", type=int, default=128, help="side of what the network sees")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     for entry in read_index(given.test):
         counts = read_case(given.test, entry).counts
-        probability = from_square(answer(network, counts), counts.shape)
+        probability = from_square(answer(network, counts, given.size), counts.shape)
         mask = Image.fromarray(((probability > 0.5) * 255).astype(np.uint8))
         mask.save(given.out / f"{entry.case_id}.png")
     print(f"masks in {given.out}")
@@ -83,7 +83,7 @@ def trained(given: argparse.Namespace) -> Any:
 
 
 def batches(given: argparse.Namespace) -> Iterator[Batch]:
-    """Images and masks (n, 1, SIZE, SIZE), round after round, augmented as the tutorial does."""
+    """Images and masks (n, 1, size, size), round after round, augmented as the tutorial does."""
     from monai import transforms
 
     keys = ["image", "mask"]
@@ -101,24 +101,24 @@ def batches(given: argparse.Namespace) -> Iterator[Batch]:
         if len(chosen) < given.batch:
             chosen = np.concatenate([chosen, order.permutation(len(entries))])
         now, chosen = chosen[: given.batch], chosen[given.batch :]
-        pairs = [augmented(_example(given.data, entries[number])) for number in now]
+        pairs = [augmented(_example(given, entries[number])) for number in now]
         yield (
             np.stack([np.asarray(pair["image"]) for pair in pairs]).astype(np.float32),
             np.stack([np.asarray(pair["mask"]) for pair in pairs]).astype(np.float32),
         )
 
 
-def _example(folder: Path, entry: Entry) -> dict[str, NDArray[np.float32]]:
-    case = read_case(folder, entry)
-    image, mask = (to_square(one, SIZE)[None] for one in (case.counts, case.gland))
+def _example(given: argparse.Namespace, entry: Entry) -> dict[str, NDArray[np.float32]]:
+    case = read_case(given.data, entry)
+    image, mask = (to_square(one, given.size)[None] for one in (case.counts, case.gland))
     return {"image": image, "mask": (mask > 0.5).astype(np.float32)}
 
 
-def answer(network: Any, counts: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Counts (rows, columns) -> probabilities (SIZE, SIZE)."""
+def answer(network: Any, counts: NDArray[np.uint16], size: int) -> NDArray[np.float32]:
+    """Counts (rows, columns) -> probabilities (size, size)."""
     import torch
 
-    image = to_square(counts, SIZE)
+    image = to_square(counts, size)
     image = (image - image.min()) / max(float(image.max() - image.min()), 1e-6)
     with torch.no_grad():
         logits = network(torch.from_numpy(image[None, None]))
