@@ -6,7 +6,7 @@
 Network, loss, optimizer and kinds of augmentation are those of MONAI's tutorial on 2-D segmentation
 (github.com/Project-MONAI/tutorials, 2d_segmentation): UNet with 16 to 256 channels and two residual
 units, Dice loss, Adam at 1e-3, 128 x 128, intensities scaled to 0 to 1, flips and turns. Nothing in
-it knows what a gamma camera is. It runs in an environment of its own, which `make benchmarks` makes.
+it knows what a gamma camera is. It runs in an environment of its own (`make benchmarks` makes it).
 """
 
 from __future__ import annotations
