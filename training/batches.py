@@ -48,7 +48,7 @@ class Images:
 
     @property
     def readers(self) -> int:
-        """How many readings a scan of these has, at most."""
+        """How many readings a whole image of these has, at most."""
         return max((mask.shape[2] for mask in self.masks if mask.ndim > 2), default=1)
 
     @property

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from adjuvant.familiar import describe
 from training.collect.collection import write_whole
 from training.cross_validation import Fold, Question, fold_folder
 from training.dataset import read_case, read_index
@@ -60,12 +61,16 @@ def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path
     dice = float(np.mean([read_state(member).best_dice for member in runs]))
     state = State(stage=len(recipe.stages) - 1, epoch=1, best_dice=dice, best_epoch=1)
     write_whole(run / STATE_FILE, json.dumps(asdict(state), indent=1).encode())
-    tally, measured = Tally(), {score.case_id for fold in folds for score in fold.scores}
+    tally, described = Tally(), []
+    measured = {score.case_id for fold in folds for score in fold.scores}
     mine = [entry for entry in read_index(question.data) if entry.case_id in measured]
     for entry in tracked(mine, "what the scans are like", console):
-        tally.add(read_case(question.data, entry))
+        case = read_case(question.data, entry)
+        tally.add(case)
+        if case.counts.any():
+            described.append(describe(case.counts))
     write_fingerprint(run, tally.content())
-    if (familiar := familiar_of(tally.described)) is not None:
+    if (familiar := familiar_of(described)) is not None:
         write_familiar(run, familiar)
     return run
 

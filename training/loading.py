@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from adjuvant.close_up import CloseUp, square_around
+from adjuvant.familiar import describe
 from training.batches import REGION, Images
 from training.dataset import Entry, any_simulated, read_case, read_index
 from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
 from training.familiar_scans import familiar_of
 from training.phantom.case import READINGS, Case
-from training.progress import progress_bar
+from training.progress import progress_bar, tracked
 from training.recipe import Recipe
 from training.train import Data
 
@@ -54,6 +55,7 @@ def read_sides(
         return _read((folder, side), learnable, title, console)
 
     training = read(sides[TRAINING], "reading training scans")
+    seen = () if close_up else tracked(training.images.counts, "what they are like", console)
     repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
     return Data(
         training=replace(training.images, repeats=tuple(repeats)),
@@ -62,7 +64,7 @@ def read_sides(
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
         simulated=any_simulated(entries),
         fingerprint=training.tally.content(),
-        familiar=None if close_up else familiar_of(training.tally.described),
+        familiar=familiar_of([describe(counts) for counts in seen]),
     )
 
 

@@ -55,19 +55,23 @@ def quality_remarks(
         found.append(f"few counts ({total}): the outline is less certain")
     if gland.any():
         found += doubts(frame.counts, gland, measured, probability)
-    return tuple(f"Frame {frame.number}: limited quality: {remark}." for remark in found)
+    return tuple(_limited(frame, remark) for remark in found)
 
 
 def unfamiliar_remarks(scan: Scan, familiar: Familiar | None) -> tuple[str, ...]:
     """Which views are unlike what the network learnt from; nothing where that is not known."""
     if familiar is None:
         return ()
-    found = ((frame.number, familiar.unusual(frame.counts)) for frame in scan.frames)
+    found = ((frame, familiar.unusual(frame.counts)) for frame in scan.frames)
     return tuple(
-        f"Frame {number}: limited quality: the image is {unusual}."
-        for number, unusual in found
+        _limited(frame, f"the image is {unusual}")
+        for frame, unusual in found
         if unusual is not None
     )
+
+
+def _limited(frame: Frame, remark: str) -> str:
+    return f"Frame {frame.number}: limited quality: {remark}."
 
 
 def doubts(

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from adjuvant.familiar import Measures, describe
 from training.collect.collection import write_whole
 from training.dataset import DatasetError, Entry, read_case
 from training.datasets.properties import NOT_TOLD
@@ -27,8 +26,7 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 @dataclass
 class Tally:
-    """Adds up cases one by one; `measured` holds (patient, number) of every case that has it,
-    `described` what each image is like (`adjuvant.familiar`)."""
+    """Adds up cases one by one; `measured` holds (patient, number) of every case that has it."""
 
     patients: set[str] = field(default_factory=set)
     scans: int = 0
@@ -41,7 +39,6 @@ class Tally:
     measured: defaultdict[str, list[tuple[str, float]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    described: list[Measures] = field(default_factory=list)
 
     def add(self, case: Case) -> None:
         """Count and measure one case."""
@@ -55,8 +52,6 @@ class Tally:
         for name, value in measures(case).items():
             if value is not None:
                 self.measured[name].append((case.patient_id, value))
-        if case.counts.any():
-            self.described.append(describe(case.counts))
 
     def content(self) -> dict[str, Any]:
         """The fingerprint: numbers of scans by property, percentiles of what was measured."""

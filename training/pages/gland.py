@@ -88,45 +88,36 @@ def _rate(name: str, rate: Rate) -> tuple[str, str, str]:
 
 
 def _figures(measured: Evaluation) -> str:
-    rows: list[tuple[object, ...]] = [
-        (f"gland Dice, {NAMES.get(name, name)}", f"{one.value:.3f}",
-         f"{one.low:.3f} to {one.high:.3f}", one.scans)
-        for name, one in measured.dice.items()
-    ]  # fmt: skip
-    rows += [
-        (f"{NEAREST}, {NAMES.get(name, name)}", f"{one.value:.3f}",
-         f"{one.low:.3f} to {one.high:.3f}", one.scans)
-        for name, one in measured.nearest_dice.items()
-    ]  # fmt: skip
+    named = [(f"gland Dice, {NAMES.get(name, name)}", one) for name, one in measured.dice.items()]
+    named += [(f"{NEAREST}, {NAMES.get(n, n)}", one) for n, one in measured.nearest_dice.items()]
+    rows: list[tuple[object, ...]] = [_figure_row(name, one, 3) for name, one in named]
     if measured.nearest_dice:
-        several = measured.several_readings
-        rows.append((SEVERAL_READINGS, f"{several.part} of {several.whole}",
-                     percent_interval(several), several.whole))  # fmt: skip
+        rows.append(_rate_row(SEVERAL_READINGS, measured.several_readings))
     rows += [
-        (f"gland HD95, {name}", f"{one.value:.1f} mm",
-         f"{one.low:.1f} to {one.high:.1f}", one.scans)
+        _figure_row(f"gland HD95, {name}", one, 1, " mm")
         for name, one in measured.hausdorff_95_mm.items()
-    ]  # fmt: skip
+    ]
     others = {
         "gland Dice lost with half of the counts": (measured.half_counts_loss, 4),
         "calibration error of pixels": (measured.calibration_error, 3),
     }
     rows += [
-        (name, f"{one.value:.{digits}f}", f"{one.low:.{digits}f} to {one.high:.{digits}f}",
-         one.scans)
-        for name, (one, digits) in others.items()
-        if one is not None
-    ]  # fmt: skip
-    rows += [
-        (f"{kind}, called uncertain", f"{one.part} of {one.whole}",
-         percent_interval(one), one.whole)
-        for kind, one in measured.doubted.items()
-    ]  # fmt: skip
-    if (unusual := measured.unfamiliar) is not None:
-        rows.append((UNFAMILIAR, f"{unusual.part} of {unusual.whole}",
-                     percent_interval(unusual), unusual.whole))  # fmt: skip
+        _figure_row(name, one, digits) for name, (one, digits) in others.items() if one is not None
+    ]
+    rows += [_rate_row(f"{kind}, called uncertain", one) for kind, one in measured.doubted.items()]
+    if measured.unfamiliar is not None:
+        rows.append(_rate_row(UNFAMILIAR, measured.unfamiliar))
     rows.append(("refused by the plugin", measured.totals.refused, "", measured.scans))
     return section("Figures", table(("", "value", "95 % interval", "scans"), rows), lead=LIMITS)
+
+
+def _figure_row(name: str, figure: Figure, digits: int, unit: str = "") -> tuple[object, ...]:
+    interval = f"{figure.low:.{digits}f} to {figure.high:.{digits}f}"
+    return name, f"{figure.value:.{digits}f}{unit}", interval, figure.scans
+
+
+def _rate_row(name: str, rate: Rate) -> tuple[object, ...]:
+    return name, f"{rate.part} of {rate.whole}", percent_interval(rate), rate.whole
 
 
 def _spread(measured: Evaluation, comparison: Comparison | None) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes, gaussian_filter, label, maximum_filter
 from scipy.spatial import ConvexHull
 
+from training.metrics import dice
 from training.phantom.camera import Image
 
 Mask = NDArray[np.bool_]
@@ -75,15 +76,15 @@ def saturated(seen: Projections, ceiling: float) -> Projections:
     )
 
 
-def outline(seen: Projections, spacing_mm: float) -> Mask:
-    """The gland with its nodules, bool (rows, columns); all False where no gland is visible."""
-    return clean(score(seen, spacing_mm) > 1, spacing_mm)
+def outline(seen: Projections, spacing_mm: float, reader: float = 1.0) -> Mask:
+    """The gland with its nodules as this reader draws it (`score`), bool (rows, columns); all False
+    where no gland is visible."""
+    return clean(score(seen, spacing_mm, reader) > 1, spacing_mm)
 
 
 def differ(one: Mask, other: Mask) -> bool:
     """Whether two readers have drawn two outlines, and not the same one twice."""
-    total = int(one.sum()) + int(other.sum())
-    return 2 * int((one & other).sum()) < SAME_DICE * total
+    return dice(one, other) < SAME_DICE
 
 
 def score(seen: Projections, spacing_mm: float, reader: float = 1.0) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.phantom.truth import OTHER_READERS, Mask, Projections, clean, differ, score
+from training.phantom.truth import OTHER_READERS, Mask, Projections, differ, outline
 
 SIDE = 96
 SPACING_MM = 2.0
@@ -41,7 +41,7 @@ def drawn(
         deficits=cold[None],
         counts=counts,
     )
-    return clean(score(seen, SPACING_MM, reader) > 1, SPACING_MM)
+    return outline(seen, SPACING_MM, reader)
 
 
 def pole() -> np.ndarray:
