@@ -20,8 +20,14 @@ from training.phantom.truth import Mask, Projections
 HALF = 0.5
 # Rose (J Opt Soc Am 1948): below five times the noise nobody finds an object for certain.
 ROSE = 5.0
-# Unevenness of healthy tissue is as strong as this: a weaker defect is not told from it.
-LEAST_CONTRAST = 0.15
+# A defect has to be told from the unevenness of healthy tissue too, not from noise of counts alone.
+# Simulated glands with cold nodules and without goitre have 0.07 in the median (standard deviation
+# of the camera's view of their texture, relative to an even gland).
+ANATOMICAL_NOISE = 0.07
+# Contrast over both kinds of noise.
+LEAST_CONTRAST_TO_NOISE = 2.5
+# Mean diameter; none of 22 nodules of 2 to 5 mm was seen (JAMA 1976).
+LEAST_MM = 8.0
 # So much of the nodule has to lie inside the outline of the gland.
 INSIDE = 0.6
 
@@ -52,8 +58,19 @@ def _nodule(solid: Solid, deficit: Image, seen: Projections, gland: Mask) -> Nod
     counts = seen.counts * (seen.whole.shape[0] / matrix) ** 2
     snr = taken * counts / np.sqrt(expected * counts)
     inside = float((mask & gland).sum() / mask.sum())
-    detectable = snr >= ROSE and contrast >= LEAST_CONTRAST and inside >= INSIDE
+    detectable = (
+        size_mm(solid) >= LEAST_MM
+        and snr >= ROSE
+        and contrast_to_noise(contrast, snr) >= LEAST_CONTRAST_TO_NOISE
+        and inside >= INSIDE
+    )
     return Nodule(mask, size_mm(solid), contrast, float(snr), bool(detectable))
+
+
+def contrast_to_noise(contrast: float, snr: float) -> float:
+    """Of a contrast (0 to 1) that is `snr` times the noise of its counts: over that noise and the
+    unevenness of tissue together."""
+    return contrast / float(np.hypot(ANATOMICAL_NOISE, contrast / max(snr, 1e-12)))
 
 
 def size_mm(solid: Solid) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from training.phantom.anatomy import Solid
 from training.phantom.case import PART_LABELS, Nodule
-from training.phantom.nodules import cold_nodules
+from training.phantom.nodules import cold_nodules, contrast_to_noise
 from training.phantom.simulator import simulate_case
 from training.phantom.truth import Projections
 
@@ -21,7 +21,9 @@ def disc(radius: float, column: float = 32.0) -> np.ndarray:
     return (np.hypot(y - 32, x - column) < radius).astype(np.float32)
 
 
-def nodule(deficit: np.ndarray, counts: float = 100.0, matrix: int = SIDE) -> Nodule:
+def nodule(
+    deficit: np.ndarray, counts: float = 100.0, matrix: int = SIDE, solid: Solid = SOLID
+) -> Nodule:
     """The truth of one nodule in a gland of radius 20 with value 1 over a background of 0.1."""
     gland = disc(20)
     seen = Projections(
@@ -33,7 +35,7 @@ def nodule(deficit: np.ndarray, counts: float = 100.0, matrix: int = SIDE) -> No
         counts=counts,
     )
     outline = np.kron(gland, np.ones((matrix // SIDE,) * 2)) > 0.5
-    return cold_nodules([SOLID], seen.deficits, seen, outline)[0]
+    return cold_nodules([solid], seen.deficits, seen, outline)[0]
 
 
 def test_contrast_and_noise_are_those_of_the_nodules_own_area() -> None:
@@ -56,7 +58,8 @@ def test_a_finer_matrix_shows_the_same_nodule() -> None:
 @pytest.mark.parametrize(
     ("deficit", "counts"),
     [
-        (0.1 * disc(5), 100.0),  # too weak beside the unevenness of tissue
+        (0.18 * disc(5), 100.0),  # 16 %: too weak beside the unevenness of tissue
+        (0.21 * disc(3), 27.0),  # 19 % is enough beside either, not beside both
         (0.55 * disc(2), 0.5),  # lost in noise
         (0.55 * disc(5, column=54), 100.0),  # beyond the gland's outline
         (0.0 * disc(5), 100.0),  # behind what takes nothing
@@ -64,6 +67,17 @@ def test_a_finer_matrix_shows_the_same_nodule() -> None:
 )
 def test_what_cannot_be_seen_is_not_detectable(deficit: np.ndarray, counts: float) -> None:
     assert not nodule(deficit, counts).detectable
+
+
+def test_what_is_smaller_than_the_camera_shows_is_not_detectable() -> None:
+    small = Solid("left", (0.0, 0.0, 20.0), (3.9, 4.0, 4.0))
+    assert not nodule(0.55 * disc(5), solid=small).detectable
+
+
+def test_contrast_counts_beside_both_kinds_of_noise() -> None:
+    assert contrast_to_noise(0.21, 1e9) == pytest.approx(3.0)
+    assert contrast_to_noise(0.21, 3.0) == pytest.approx(0.21 / np.hypot(0.07, 0.07))
+    assert contrast_to_noise(0.0, 0.0) == 0.0
 
 
 def test_simulated_nodules_are_darker_than_the_gland_around_them() -> None:
