@@ -75,6 +75,7 @@ def train(
         Path | None,
         typer.Option("--from", help="A released model to begin with: models/thyroid/0.1.0."),
     ] = None,
+    gland: GlandModel = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, time a few steps, stop.")
     ] = False,
@@ -82,6 +83,7 @@ def train(
     """Train a network by a recipe; run the same command again to resume."""
     from training.foundation import read_foundation
     from training.loading import load_data
+    from training.outlines import read_outliner
     from training.recipe import read_recipe
     from training.rehearsal import describe, rehearse
     from training.train import train as start
@@ -90,7 +92,8 @@ def train(
     with plain_errors():
         plan = read_recipe(find_recipe(recipe))
         foundation = None if start_from is None else read_foundation(start_from)
-        scans = load_data(data, plan, console)
+        outliner = None if gland is None else read_outliner(gland)
+        scans = load_data(data, plan, console, outliner=outliner)
         describe(plan, scans, console)
         if dry_run:
             rehearse(plan, scans, console)

@@ -46,6 +46,12 @@ def began_with(training: Training) -> str:
     return f"{begun}; the weights are {training.foundation_share:.0%} of the way back to it"
 
 
+def glands_row(training: Training) -> str:
+    """Whose outlines a network for nodules has learnt in."""
+    by = training.glands or "hand, or by the simulation, with the nodules in mind"
+    return f"| glands | outlined by {by} |\n"
+
+
 def card(model: Model, figures: str) -> str:
     """The whole card as markdown, with the measured `figures` in it."""
     training = model.training
@@ -67,7 +73,7 @@ dosimetry, for children, or for anything but thyroid views.
 | simulator seed | {", ".join(str(seed) for seed in training.seeds) or "none"} |
 | truth | {TRUTH[training.data]} |
 | began with | {began_with(training)} |
-| recipe | `{training.recipe}` |
+{glands_row(training) if nodules else ""}| recipe | `{training.recipe}` |
 | source | commit {training.commit} |
 | date | {training.date} |
 | input | {model.preprocessing.size} x {model.preprocessing.size}, any matrix is resampled to it\

@@ -41,8 +41,12 @@ class Foundation:
 
         Raises TrainingError where there is none.
         """
-        if not take_over(network, _read(self.weights)):
+        if not take_over(network, self.network()):
             raise TrainingError(f"no layer of {self.name} fits the recipe's network")
+
+    def network(self) -> keras.Model:
+        """Its network, on whatever back end Keras has."""
+        return _read(self.weights)
 
     def keep(self, run: Path) -> None:
         """Leave a copy of its weights in the run."""

@@ -18,6 +18,7 @@ from training.dataset import Entry, any_simulated, read_case, read_index
 from training.datasets.fingerprint import Tally
 from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
 from training.familiar_scans import familiar_of
+from training.outlines import Outliner
 from training.phantom.case import READINGS, Case
 from training.progress import progress_bar, tracked
 from training.recipe import Recipe
@@ -31,31 +32,38 @@ def load_data(
     recipe: Recipe,
     console: Console,
     stays: Callable[[Entry], bool] = lambda _: True,
+    outliner: Outliner | None = None,
 ) -> Data:
     """Read all scans into memory, divided by patient as the data set is, else as the recipe says.
 
-    Those that do not stay are left out, without any other changing sides.
-    Raises ValueError where a side of the split is empty or has no scan that can be learnt from.
+    Those that do not stay are left out, without any other changing sides. For a recipe that looks
+    for nodules, `outliner` outlines the glands (`training.outlines`).
+    Raises ValueError where a side of the split is empty or has no scan that can be learnt from,
+    and for an outliner that is missing, or needed by nobody.
     """
     divided = sides_to_learn_from(folder, read_index(folder), recipe.split, recipe.seed)
     sides = {side: [one for one in part if stays(one)] for side, part in divided.items()}
-    return read_sides(folder, sides, recipe, console)
+    return read_sides(folder, sides, recipe, console, outliner)
 
 
 def read_sides(
-    folder: Path, sides: Mapping[str, list[Entry]], recipe: Recipe, console: Console
+    folder: Path,
+    sides: Mapping[str, list[Entry]],
+    recipe: Recipe,
+    console: Console,
+    outliner: Outliner | None = None,
 ) -> Data:
     """The same where somebody else has divided the scans into training and validation."""
     entries = sides[TRAINING] + sides[VALIDATION]
     validation = sides[VALIDATION][: recipe.validation_images]
-    close_up = isinstance(recipe.preprocessing, CloseUp)
-    learnable = close_up_region if close_up else whole_image
+    learnable = _learnable(recipe, outliner)
 
     def read(side: list[Entry], title: str) -> _Loaded:
         return _read((folder, side), learnable, title, console)
 
     training = read(sides[TRAINING], "reading training scans")
-    seen = () if close_up else tracked(training.images.counts, "what they are like", console)
+    whole = () if outliner else training.images.counts
+    seen = tracked(whole, "what they are like", console)
     repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
     return Data(
         training=replace(training.images, repeats=tuple(repeats)),
@@ -65,7 +73,23 @@ def read_sides(
         simulated=any_simulated(entries),
         fingerprint=training.tally.content(),
         familiar=familiar_of([describe(counts) for counts in seen]),
+        glands=outliner.name if outliner else None,
     )
+
+
+def _learnable(recipe: Recipe, outliner: Outliner | None) -> Learnable:
+    """What a recipe learns from: whole scans, or close-ups of the glands that are outlined."""
+    looks_for_nodules = isinstance(recipe.preprocessing, CloseUp)
+    if looks_for_nodules and outliner is None:
+        raise ValueError(
+            f"recipe {recipe.name} looks for nodules inside of the glands that another model "
+            "outlines: name that model (--gland models/thyroid/VERSION)"
+        )
+    if outliner is None:
+        return whole_image
+    if not looks_for_nodules:
+        raise ValueError(f"recipe {recipe.name} outlines glands itself: it takes no --gland")
+    return lambda case: close_up_region(case, outliner.gland_of(case))
 
 
 def whole_image(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:
@@ -80,20 +104,23 @@ def whole_image(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | No
     return case.counts.astype(np.uint16), masks
 
 
-def close_up_region(case: Case) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:
-    """Counts around the gland, and its masks: gland, nodules, what is neither right nor wrong.
+def close_up_region(
+    case: Case, gland: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_]] | None:
+    """Counts around this outline of the gland, bool (rows, columns), and the masks there: gland,
+    nodules, what is neither right nor wrong.
 
-    A nodule that the physics cannot show is neither. None where no gland is visible.
+    A nodule that the physics cannot show is neither. None where the outline is empty.
     """
-    if not case.gland.any():
+    if not gland.any():
         return None
-    square = square_around(case.gland, REGION)
-    nothing = np.zeros_like(case.gland)
+    square = square_around(gland, REGION)
+    nothing = np.zeros_like(gland)
     shown, hidden = (
         np.any([one.mask for one in case.nodules if one.detectable is wanted] or [nothing], axis=0)
         for wanted in (True, False)
     )
-    masks = [square.cut(mask) for mask in (case.gland, shown, hidden & ~shown)]
+    masks = [square.cut(mask) for mask in (gland, shown, hidden & ~shown)]
     return square.cut(case.counts), np.stack(masks, axis=-1)
 
 

@@ -115,6 +115,7 @@ def origin(about: dict[str, Any], foundation_share: float | None = None) -> Trai
         seeds=tuple(sorted({*seeds_of(about["patient_ids"]), *_foundation_seeds(about)})),
         foundation=foundation.get("model"),
         foundation_share=foundation_share,
+        glands=about.get("glands"),
         recipe=about["recipe"]["name"],
         commit=about["commit"],
         date=about["date"],

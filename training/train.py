@@ -52,7 +52,8 @@ class Data:
     """Scans to learn from and, of other patients, to validate on; `patient_ids` of both.
 
     `fingerprint` is of the former (`training.datasets.fingerprint`), kept with the run, and so is
-    which images they make `familiar`, None of too few.
+    which images they make `familiar`, None of too few. `glands` names the model that has outlined
+    the glands of close-ups.
     """
 
     training: Images
@@ -62,6 +63,7 @@ class Data:
     simulated: bool = True
     fingerprint: dict[str, Any] = field(default_factory=dict)
     familiar: Familiar | None = None
+    glands: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
         "patient_ids": list(data.patient_ids),
         "data": "simulated" if data.simulated else "clinical",
         "foundation": None if foundation is None else foundation.about(),
+        "glands": data.glands,
     }
     path = run / RUN_FILE
     if path.exists():

@@ -76,6 +76,9 @@ class Training(Strict):
         lt=1,
         description="How far the trained weights were moved back to that model's.",
     )
+    glands: str | None = Field(
+        default=None, description="Name and version of the model that outlined glands for it."
+    )
     recipe: str
     commit: str
     date: str

@@ -19,6 +19,7 @@ from training.errors import ReleaseError, SeenError
 from training.lesion_report import lesion_markdown
 from training.lesions import Reading, choose_threshold, read_cases, score, summarise
 from training.loading import load_data
+from training.outlines import read_outliner
 from training.phantom.case import Case, Nodule
 from training.recipe import Recipe
 from training.release import REPORT, Request, release
@@ -248,13 +249,14 @@ def test_from_scans_to_a_released_version(tmp_path: Path) -> None:
         "stages": RECIPE.model_dump()["stages"][1:],
     }
     recipe = Recipe.model_validate(content)
-    data = load_data(stored(tmp_path / "data", range(32)), recipe, QUIET)
-    assert isinstance(recipe.preprocessing, CloseUp)
-    assert data.training.masks[0].shape == (*data.training.counts[0].shape, 3)
-    train(recipe, data, tmp_path / "run", QUIET)
     run = finished_run(tmp_path / "gland-run")
     gland = tmp_path / "models" / "thyroid" / "0.0.1"
     release(Request(run, gland, "0.0.1"), [tiny(n) for n in range(100, 106)], lambda *_: None)
+    scans_there = stored(tmp_path / "data", range(32))
+    data = load_data(scans_there, recipe, QUIET, outliner=read_outliner(gland))
+    assert isinstance(recipe.preprocessing, CloseUp)
+    assert data.training.masks[0].shape == (*data.training.counts[0].shape, 3)
+    train(recipe, data, tmp_path / "run", QUIET)
     request = Request(tmp_path / "run", tmp_path / "models" / "cold-nodules" / "0.0.1", "0.0.1")
     with pytest.raises(ReleaseError, match="release it with a gland model"):
         release(request, [], lambda *_: None)
@@ -262,9 +264,11 @@ def test_from_scans_to_a_released_version(tmp_path: Path) -> None:
     measured = release_nodules(request, gland, scans)
     released = read_model(request.folder)
     assert released.output.threshold == measured.threshold
+    assert released.training.glands == "thyroid 0.0.1"
     assert released.figures["sensitivity_10_mm_on_validation"] <= 1
     card = (request.folder / "card.md").read_text("utf-8")
     assert "Marks cold nodules" in card
+    assert "| glands | outlined by thyroid 0.0.1 |" in card
     assert "false marks in a scan" in card
     assert "The scans are simulated. Glands by thyroid 0.0.1." in card
     assert str(released.figures["data"]).startswith(f"{measured.scans} simulated scans of")

@@ -8,12 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ellipses import QUIET, RECIPE, ellipse_case
+from scipy.ndimage import binary_erosion
 
 from training.dataset import DatasetError, write_case, write_index
 from training.loading import load_data, watched_cases
+from training.outlines import Outliner
 from training.phantom.case import Case
+from training.recipe import Recipe
 
 HALF = RECIPE.model_copy(update={"split": 0.5, "validation_images": 5})
+NODULES = Recipe.model_validate(
+    HALF.model_dump() | {"name": "nodules", "preprocessing": {"margin": 1.25, "size": 32}}
+)
 
 
 def stored(folder: Path, cases: list[Case]) -> Path:
@@ -74,3 +80,29 @@ def test_every_reading_of_a_scan_is_learnt_from(tmp_path: Path) -> None:
         np.testing.assert_array_equal(mask[..., 0], mask[..., 2])
         assert mask[..., 0].any()
         assert not mask[..., 1].any()
+
+
+def shrunk(case: Case) -> np.ndarray:
+    """The true gland without its outermost pixels; nothing of the first scan."""
+    return binary_erosion(case.gland) if case.case_id != "case0" else np.zeros_like(case.gland)
+
+
+OUTLINER = Outliner("thyroid 0.0.1", shrunk)
+
+
+def test_nodules_are_learnt_inside_of_the_outlines_of_another_model(tmp_path: Path) -> None:
+    cases = [ellipse_case(n) for n in range(12)]
+    data = load_data(stored(tmp_path, cases), NODULES, QUIET, outliner=OUTLINER)
+    assert data.glands == "thyroid 0.0.1"
+    assert len(data.training) + len(data.validation) <= 11
+    sizes = {int(binary_erosion(case.gland).sum()) for case in cases}
+    for masks in (*data.training.masks, *data.validation.masks):
+        assert int(masks[..., 0].sum()) in sizes
+
+
+def test_who_looks_for_nodules_needs_outlines_and_nobody_else(tmp_path: Path) -> None:
+    folder = stored(tmp_path, [ellipse_case(n) for n in range(12)])
+    with pytest.raises(ValueError, match=r"recipe nodules looks for nodules .*--gland"):
+        load_data(folder, NODULES, QUIET)
+    with pytest.raises(ValueError, match=r"outlines glands itself: it takes no --gland"):
+        load_data(folder, HALF, QUIET, outliner=OUTLINER)

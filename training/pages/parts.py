@@ -197,6 +197,7 @@ def provenance(context: Context) -> str:
         ("learnt from", f"{training.images} {training.data} scans of {training.patients} patients"),
         ("simulator seeds", seeds or "none"),
         ("began with", began_with(training)),
+        *([("glands", f"outlined by {training.glands}")] if training.glands else []),
         ("recipe", training.recipe),
         ("source", f"commit {training.commit}"),
         ("trained", training.date),
