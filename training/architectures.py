@@ -15,6 +15,9 @@ import keras
 
 from adjuvant.preprocess import CHANNELS
 
+# How the names of the layers of the way down begin.
+ENCODER = ("down", "bottom")
+
 
 @dataclass(frozen=True)
 class Design:
@@ -73,6 +76,11 @@ def _contract_and_grow(x: keras.KerasTensor, design: Design) -> keras.KerasTenso
         )
         x = _block(x, design.filters * 2**level, f"up{level}", design.precision)
     return x
+
+
+def encoder(network: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of the way down, which see what is in an image; the way back draws it."""
+    return [layer for layer in network.layers if layer.name.startswith(ENCODER)]
 
 
 def _probabilities(x: keras.KerasTensor, design: Design) -> keras.KerasTensor:

@@ -81,6 +81,9 @@ class Stage(Strict):
     learning_rate: float = Field(gt=0, le=1)
     warm_up: float = Field(default=0.05, ge=0, lt=1, description="Part of the stage's steps.")
     patience: int = Field(default=0, ge=0, description="Epochs without progress; 0: never stop.")
+    frozen_encoder: bool = Field(
+        default=False, description="The way down learns nothing new: for few scans, after --from."
+    )
 
     @field_validator("architecture")
     @classmethod

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from adjuvant.familiar import Familiar
-from training.architectures import ARCHITECTURES, mean_of
+from training.architectures import ARCHITECTURES, encoder, mean_of
 from training.batches import (
     Images,
     for_stage,
@@ -28,6 +28,7 @@ from training.batches import (
 )
 from training.curves import Curves
 from training.datasets.fingerprint import write_fingerprint
+from training.devices import use_all
 from training.errors import TrainingError
 from training.familiar_scans import write_familiar
 from training.foundation import Foundation, take_over
@@ -87,7 +88,8 @@ def train(
     the last one, where the recipe keeps that.
     With a foundation, the first stage begins with what that network has learnt.
     Raises TrainingError when the folder holds a run of another recipe, foundation or other scans,
-    and for a recipe with several members.
+    for a recipe with several members, for one that freezes what has learnt nothing, and where
+    several cards cannot share its batches.
     """
     if recipe.network.members > 1:
         raise TrainingError(
@@ -96,8 +98,14 @@ def train(
         )
     if foundation is not None:
         foundation.check(recipe)
+    elif recipe.stages[0].frozen_encoder:
+        raise TrainingError(
+            "stages.0.frozen_encoder is true, but there is nothing yet that the encoder knows: "
+            "begin with a released model (--from)"
+        )
     _claim(recipe, data, run, foundation)
     state = read_state(run)
+    use_all(recipe)
     keras.utils.set_random_seed(recipe.seed)
     with Curves(run, images_seen(recipe, state)) as curves:
         for number in range(state.stage, len(recipe.stages)):
@@ -122,6 +130,9 @@ def build(recipe: Recipe, precision: str | None = None, stage: int = -1) -> kera
         design = replace(design, precision=precision)
     name = recipe.stages[stage].architecture or recipe.network.architecture
     members = [ARCHITECTURES[name](design) for _ in range(recipe.network.members)]
+    if recipe.stages[stage].frozen_encoder:
+        for layer in (layer for member in members for layer in encoder(member)):
+            layer.trainable = False
     return members[0] if len(members) == 1 else mean_of(members)
 
 

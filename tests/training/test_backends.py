@@ -1,0 +1,72 @@
+"""The same code trains with JAX, on two devices at once, and TensorFlow reads what it learnt."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from ellipses import RECIPE
+
+from deploy.serve import ROOT
+from training import devices
+from training.errors import TrainingError
+from training.train import BEST_FILE, with_weights
+
+# Two devices out of one processor; they wait for each other as long as it takes.
+TWO_DEVICES = (
+    "--xla_force_host_platform_device_count=2"
+    " --xla_cpu_collective_call_terminate_timeout_seconds=600"
+)
+TRAIN_AND_ANSWER = """
+import sys
+from pathlib import Path
+import keras
+import numpy as np
+from ellipses import QUIET, RECIPE, ellipse_data
+from training.train import BEST_FILE, train, with_weights
+
+run = Path(sys.argv[1])
+# An odd number of scans to validate on: the last batch is no whole one.
+train(RECIPE, ellipse_data(13), run, QUIET)
+network = with_weights(RECIPE, run / BEST_FILE)
+inputs = np.random.default_rng(0).random((2, 32, 32, 2), np.float32)
+np.savez(run / "answers.npz", inputs=inputs, answers=network.predict_on_batch(inputs))
+sharing = network.trainable_variables[0].value.sharding
+print(keras.backend.backend(), len(sharing.device_set))
+"""
+
+
+def test_jax_trains_on_two_devices_and_tensorflow_answers_alike(tmp_path: Path) -> None:
+    paths = (ROOT, ROOT / "plugin", ROOT / "tests" / "training")
+    environment = os.environ | {
+        "KERAS_BACKEND": "jax",
+        "XLA_FLAGS": TWO_DEVICES,
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    }
+    command = [sys.executable, "-c", TRAIN_AND_ANSWER, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-2:] == ["jax", "2"]
+    stored = np.load(tmp_path / "answers.npz")
+    network = with_weights(RECIPE, tmp_path / BEST_FILE)
+    assert keras.backend.backend() == "tensorflow"
+    answers = network.predict_on_batch(stored["inputs"])
+    np.testing.assert_allclose(answers, stored["answers"], atol=1e-4)
+
+
+def test_devices_that_cannot_share_a_batch_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
+    with pytest.raises(
+        TrainingError, match=r"3 devices cannot share batches of 8: .*multiple of 3"
+    ):
+        devices.use_all(RECIPE)
+
+
+def test_another_back_end_trains_on_one_card() -> None:
+    assert devices.use_all(RECIPE) == 1
