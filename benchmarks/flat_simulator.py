@@ -3,17 +3,17 @@
     python -m benchmarks.flat_simulator --n 600 --seed 1 --out SCANS
     python -m training evaluate --model models/thyroid/0.4.0 --data SCANS --out FOLDER
 
-It shares nothing with `training.phantom` but the form of a case: flat maps of tissue thickness
-instead of a gland in space, lobes that are drops along a bent line instead of ellipsoids, one
-Gaussian for the camera, soft tissue of one brightness within a drawn neck, and an outline by a
-simpler rule. No network has learnt from it. What they lose here is the part of their figures that
-belongs to the simulator they know. It makes plain anterior views only; it is a test, and nothing to
-train with.
+It shares nothing with `training.phantom` but the form of a case, and which nodules count as
+detectable: flat maps of tissue thickness instead of a gland in space, lobes that are drops along a
+bent line instead of ellipsoids, one Gaussian for the camera, soft tissue of one brightness within a
+drawn neck, and an outline by a simpler rule. No released network has learnt from it. What they lose
+here is the part of their figures that belongs to the simulator they know. It makes plain anterior
+views only.
 
 The outline: what the camera sees of each part of the gland as if it had no cold nodule, from 37 %
 of the part's own robust maximum on, where that is above a tenth of the hottest point and half of
 the background; hot nodules from 42 % of theirs. A cold nodule: where its deficit is above half of
-its maximum; detectable as in `docs/truth.md`.
+its maximum.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from scipy.ndimage import binary_fill_holes, gaussian_filter
 
 from training.dataset import write_case, write_index
 from training.phantom.case import Case, Nodule
+from training.phantom.nodules import detectable
 from training.progress import tracked
 
 Map = NDArray[np.float64]
@@ -231,10 +232,9 @@ def nodule(ball: Ball, deficit: Map, whole: Map, place: tuple[Mask, float]) -> N
         return Nodule(mask, 2 * ball.radius, 0.0, 0.0, False)
     taken, expected = float(deficit[mask].sum()), float((whole + deficit)[mask].sum())
     contrast, snr = taken / expected, taken * scale / float(np.sqrt(expected * scale))
-    beside_noise = contrast / float(np.hypot(0.07, contrast / snr))
     inside = float((mask & gland).sum() / mask.sum())
-    shown = ball.radius >= 4 and snr >= 5 and beside_noise >= 2.5 and inside >= 0.6
-    return Nodule(mask, 2 * ball.radius, contrast, snr, bool(shown))
+    size = 2 * ball.radius
+    return Nodule(mask, size, contrast, snr, detectable(size, contrast, snr, inside))
 
 
 def cases(seed: int, n: int) -> Iterator[Case]:

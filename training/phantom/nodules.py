@@ -58,13 +58,19 @@ def _nodule(solid: Solid, deficit: Image, seen: Projections, gland: Mask) -> Nod
     counts = seen.counts * (seen.whole.shape[0] / matrix) ** 2
     snr = taken * counts / np.sqrt(expected * counts)
     inside = float((mask & gland).sum() / mask.sum())
-    detectable = (
-        size_mm(solid) >= LEAST_MM
+    size = size_mm(solid)
+    return Nodule(mask, size, contrast, float(snr), detectable(size, contrast, float(snr), inside))
+
+
+def detectable(size: float, contrast: float, snr: float, inside: float) -> bool:
+    """Whether the physics can show a nodule of this diameter in mm, this contrast (0 to 1), so many
+    times the noise of its counts, of which this part lies inside of the gland's outline."""
+    return (
+        size >= LEAST_MM
         and snr >= ROSE
         and contrast_to_noise(contrast, snr) >= LEAST_CONTRAST_TO_NOISE
         and inside >= INSIDE
     )
-    return Nodule(mask, size_mm(solid), contrast, float(snr), bool(detectable))
 
 
 def contrast_to_noise(contrast: float, snr: float) -> float:
