@@ -73,13 +73,22 @@ class Square:
         return tuple(inner), tuple(outer)
 
 
+def spans_of(mask: Mask) -> list[NDArray[np.intp]]:
+    """The rows and the columns in which a mask (rows, columns) has something."""
+    return [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+
+
+def longest_side(mask: Mask) -> int:
+    """Of the box around a mask that is not empty, in pixels."""
+    return max(int(span[-1] - span[0]) + 1 for span in spans_of(mask))
+
+
 def square_around(gland: Mask, margin: float) -> Square:
     """The square around a mask (rows, columns). Raises ValueError for an empty one."""
     if not gland.any():
         raise ValueError("there is no gland to look at")
-    spans = [np.flatnonzero(gland.any(axis=axis)) for axis in (1, 0)]
-    longest = max(int(span[-1] - span[0]) + 1 for span in spans)
-    side = max(4, round(longest * margin))
+    spans = spans_of(gland)
+    side = max(4, round(longest_side(gland) * margin))
     top, left = (round((int(span[0] + span[-1]) + 1 - side) / 2) for span in spans)
     return Square(top, left, side)
 

@@ -1,4 +1,4 @@
-"""Cold nodules: what the second network marks within the gland that the first one found.
+"""Cold nodules: what the second network marks in the gland that the first one found.
 
 Made to be very sensitive and not specific: the operating point (`output.threshold` of the model) is
 chosen so that detectable nodules are found, and false ones are for the reader to dismiss. Each view
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import find_objects, label, maximum_filter
+from scipy.ndimage import distance_transform_edt, find_objects, label, maximum_filter
 
-from adjuvant.close_up import CloseUp, look_closer, on_source_matrix
+from adjuvant.close_up import CloseUp, longest_side, look_closer, on_source_matrix
 from adjuvant.errors import ModelFault
 from adjuvant.findings import Code, Findings, Segment
 from adjuvant.network import Network
@@ -24,6 +24,9 @@ NODULE = "cold nodule"
 # probable is drawn with it. So at a low operating point the outline of a certain nodule does not
 # grow, and of two that touch each is drawn.
 DRAWN_AT = (0.3, 0.5, 0.7)
+# A nodule that bites the margin is drawn beyond the outline by this part of the gland's longest side:
+# the first network follows the bite, where a reader, who sees that there is a nodule, closes it.
+BEYOND = 0.06
 # More on one view are noise, or no gland: nobody looks at them one by one.
 MOST = 9
 # Of one place. More are noise too, and each takes its time.
@@ -95,7 +98,7 @@ def _left_out(frames: tuple[Frame, ...], found: list[tuple[Candidate, ...]]) -> 
 
 def nodule_probability(counts: Image, gland: Mask, network: Network) -> Image:
     """Counts and gland of one view, both (rows, columns) -> probability of a cold nodule, float32
-    on the same matrix, 0 outside of the gland.
+    on the same matrix, 0 farther from the gland than a nodule at its margin reaches.
 
     Raises ModelFault where the model does not read close-ups or knows no cold nodules.
     """
@@ -110,8 +113,10 @@ def nodule_probability(counts: Image, gland: Mask, network: Network) -> Image:
         return np.zeros(shape, np.float32)
     inputs, square = look_closer(counts, gland, model.preprocessing)
     answer = network(inputs[None])[0, :, :, model.output.labels.index(NODULE)]
-    inside: Image = on_source_matrix(answer, square, shape) * gland
-    return inside
+    near = distance_transform_edt(~square.cut(gland)) <= BEYOND * longest_side(gland)
+    probability: Image = on_source_matrix(answer, square, shape)
+    probability *= square.put(near.astype(np.float32), shape)
+    return probability
 
 
 def candidates(probability: Image, threshold: float, smallest: float) -> tuple[Candidate, ...]:
@@ -170,7 +175,6 @@ def find_nodules(counts: Image, gland: Mask, network: Network) -> tuple[Candidat
 def smallest_nodule(gland: Mask, network: Network) -> float:
     """The model's smallest island in pixels of the gland's matrix instead of the network's."""
     plan = network.model.preprocessing
-    rows, columns = (np.flatnonzero(gland.any(axis=axis)) for axis in (1, 0))
-    longest = max(int(span[-1] - span[0]) + 1 for span in (rows, columns))
     margin = plan.margin if isinstance(plan, CloseUp) else 1.0
-    return network.model.output.minimum_area_pixels * (longest * margin / plan.size) ** 2
+    side = longest_side(gland) * margin / plan.size
+    return network.model.output.minimum_area_pixels * side**2
