@@ -24,8 +24,8 @@ NODULE = "cold nodule"
 # probable is drawn with it. So at a low operating point the outline of a certain nodule does not
 # grow, and of two that touch each is drawn.
 DRAWN_AT = (0.3, 0.5, 0.7)
-# A nodule that bites the margin is drawn beyond the outline by this part of the gland's longest side:
-# the first network follows the bite, where a reader, who sees that there is a nodule, closes it.
+# A nodule that bites the margin is drawn beyond the outline by this part of the gland's longest
+# side: the first network follows the bite, where a reader, who sees the nodule, closes it.
 BEYOND = 0.06
 # More on one view are noise, or no gland: nobody looks at them one by one.
 MOST = 9

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from scipy.ndimage import distance_transform_edt
 
 from adjuvant.batch import newest_models
 from adjuvant.chain import chained
@@ -16,7 +17,7 @@ from adjuvant.errors import ModelFault
 from adjuvant.image import Limits
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.network import Network, linked
-from adjuvant.nodules import MOST, NONE_MARKED, SECOND_LOOK
+from adjuvant.nodules import BEYOND, MOST, NONE_MARKED, SECOND_LOOK, nodule_probability
 from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Link, Reader, choose
 from adjuvant.rehearsal import rehearse
@@ -84,6 +85,18 @@ def test_every_cold_place_is_a_numbered_segment_inside_the_gland(outcome: Outcom
         assert one.output is not None
         assert 0.5 <= one.output <= 1
     assert SECOND_LOOK in outcome.findings.remarks
+
+
+def test_a_nodule_at_the_margin_is_drawn_a_little_beyond_the_outline() -> None:
+    gland = np.zeros((128, 128), np.bool_)
+    gland[24:104, 40:90] = True
+    everywhere = Network(cold_model(), "CPU", lambda inputs: np.ones_like(inputs[..., :1]))
+    counts = np.where(gland, 50, 5).astype(np.float32)
+    probability = nodule_probability(counts, gland, everywhere)
+    reach = BEYOND * 80
+    outside = distance_transform_edt(~gland)
+    assert (probability[outside <= reach] > 0.99).all()
+    assert not probability[outside > reach].any()
 
 
 def test_what_made_the_results_is_the_chain(outcome: Outcome, source: bytes) -> None:
