@@ -231,7 +231,7 @@ def nodule(ball: Ball, deficit: Map, whole: Map, place: tuple[Mask, float]) -> N
     if not mask.any():
         return Nodule(mask, 2 * ball.radius, 0.0, 0.0, False)
     taken, expected = float(deficit[mask].sum()), float((whole + deficit)[mask].sum())
-    contrast, snr = taken / expected, taken * scale / float(np.sqrt(expected * scale))
+    contrast, snr = taken / expected, float(taken * scale / np.sqrt(expected * scale))
     inside = float((mask & gland).sum() / mask.sum())
     size = 2 * ball.radius
     return Nodule(mask, size, contrast, snr, detectable(size, contrast, snr, inside))

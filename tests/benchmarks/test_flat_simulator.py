@@ -75,8 +75,9 @@ def test_the_network_in_service_outlines_them() -> None:
 
 
 def test_the_command_writes_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["flat", "--n", "3", "--seed", "5", "--out", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["flat", "--n", "9", "--seed", "5", "--out", str(tmp_path)])
     flat_simulator.main()
     entries = read_index(tmp_path)
-    assert [one.case_id for one in entries] == [case.case_id for case in CASES[:3]]
+    assert [one.case_id for one in entries] == [case.case_id for case in CASES[:9]]
+    assert any(case.nodules for case in CASES[:9])
     np.testing.assert_array_equal(read_case(tmp_path, entries[0]).counts, CASES[0].counts)

@@ -65,7 +65,7 @@ def _nodule(solid: Solid, deficit: Image, seen: Projections, gland: Mask) -> Nod
 def detectable(size: float, contrast: float, snr: float, inside: float) -> bool:
     """Whether the physics can show a nodule of this diameter in mm, this contrast (0 to 1), so many
     times the noise of its counts, of which this part lies inside of the gland's outline."""
-    return (
+    return bool(
         size >= LEAST_MM
         and snr >= ROSE
         and contrast_to_noise(contrast, snr) >= LEAST_CONTRAST_TO_NOISE
