@@ -178,10 +178,9 @@ def _expose(
     primary = gland + around
     whole = primary + rng.uniform(0.1, 0.3) * plane.blurred(primary, 25) + 0.02
     total = int(rng.uniform(60e3, 500e3))
-    counts = rng.poisson(whole * (total / whole.sum())).astype(np.uint16)
-    background = whole - gland
-    mask = outline(seen, hot, gland, background)
     scale = total / whole.sum()
+    counts = rng.poisson(whole * scale).astype(np.uint16)
+    mask = outline(seen, hot, gland, background=whole - gland)
     deficits = [plane.blurred(one, sigma) for one in taken]
     nodules = tuple(
         nodule(ball, deficit, whole, (mask, scale))
@@ -218,8 +217,9 @@ def outline(parts: list[Map], hot: Map, gland: Map, background: Map) -> Mask:
         peak = robust_maximum(part)
         if peak > limit:
             drawn |= (whole > EDGE * peak) & (part > 0.5 * whole)
-    if robust_maximum(hot) > limit:
-        drawn |= hot > HOT_EDGE * robust_maximum(hot)
+    hottest = robust_maximum(hot)
+    if hottest > limit:
+        drawn |= hot > HOT_EDGE * hottest
     filled: Mask = binary_fill_holes(drawn)
     return filled
 

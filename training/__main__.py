@@ -86,12 +86,14 @@ def train(
     from training.outlines import read_outliner
     from training.recipe import read_recipe
     from training.rehearsal import describe, rehearse
+    from training.train import check
     from training.train import train as start
 
     console = Console()
     with plain_errors():
         plan = read_recipe(find_recipe(recipe))
         foundation = None if start_from is None else read_foundation(start_from)
+        check(plan, foundation)  # before scans are read, which takes its time
         outliner = None if gland is None else read_outliner(gland)
         scans = load_data(data, plan, console, outliner=outliner)
         describe(plan, scans, console)

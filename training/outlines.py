@@ -33,10 +33,9 @@ class Outliner:
 
 
 def read_outliner(folder: Path) -> Outliner:
-    """On any back end of Keras. Raises ModelFault where the model is not whole, or reads
-    close-ups."""
+    """On any back end of Keras. Raises ModelFault where the model is not whole; where it reads
+    close-ups, `gland_of` does."""
     released = read_foundation(folder)
-    _ = released.model.whole_image  # it may be one that looks for nodules
     network = released.network()
 
     def run(inputs: Batch) -> Batch:

@@ -9,6 +9,7 @@ import keras
 from rich.console import Console
 
 from training.batches import for_stage, prefetched, training_batches
+from training.devices import use_all
 from training.recipe import Recipe
 from training.train import Data, build, compile_for
 
@@ -32,6 +33,7 @@ def describe(recipe: Recipe, data: Data, console: Console) -> None:
 
 def rehearse(recipe: Recipe, data: Data, console: Console) -> None:
     """Train a few steps of every stage on weights that are thrown away; print the time it takes."""
+    use_all(recipe)
     total = 0.0
     for number, stage in enumerate(recipe.stages):
         network = build(recipe, stage=number)

@@ -91,6 +91,22 @@ def train(
     for a recipe with several members, for one that freezes what has learnt nothing, and where
     several cards cannot share its batches.
     """
+    check(recipe, foundation)
+    use_all(recipe)
+    _claim(recipe, data, run, foundation)
+    state = read_state(run)
+    keras.utils.set_random_seed(recipe.seed)
+    with Curves(run, images_seen(recipe, state)) as curves:
+        for number in range(state.stage, len(recipe.stages)):
+            network = build(recipe, stage=number)
+            if foundation is not None and state.weights is None:
+                foundation.lend(network)
+            state = _train_stage(network, recipe, data, (run, number, (console, curves)))
+    return state
+
+
+def check(recipe: Recipe, foundation: Foundation | None) -> None:
+    """Raise TrainingError for a recipe that cannot be trained, or not from this foundation."""
     if recipe.network.members > 1:
         raise TrainingError(
             f"network.members is {recipe.network.members}: an ensemble is not trained as a whole; "
@@ -103,17 +119,6 @@ def train(
             "stages.0.frozen_encoder is true, but there is nothing yet that the encoder knows: "
             "begin with a released model (--from)"
         )
-    _claim(recipe, data, run, foundation)
-    state = read_state(run)
-    use_all(recipe)
-    keras.utils.set_random_seed(recipe.seed)
-    with Curves(run, images_seen(recipe, state)) as curves:
-        for number in range(state.stage, len(recipe.stages)):
-            network = build(recipe, stage=number)
-            if foundation is not None and state.weights is None:
-                foundation.lend(network)
-            state = _train_stage(network, recipe, data, (run, number, (console, curves)))
-    return state
 
 
 def images_seen(recipe: Recipe, state: State) -> int:

@@ -20,6 +20,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as validated
 from scipy.ndimage import uniform_filter
 
+from adjuvant.measure import window_around
 from adjuvant.preprocess import Image, Mask, resampling
 
 Pixel = TypeVar("Pixel", np.float32, np.uint16, np.bool_)
@@ -73,23 +74,22 @@ class Square:
         return tuple(inner), tuple(outer)
 
 
-def spans_of(mask: Mask) -> list[NDArray[np.intp]]:
-    """The rows and the columns in which a mask (rows, columns) has something."""
-    return [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-
-
 def longest_side(mask: Mask) -> int:
-    """Of the box around a mask that is not empty, in pixels."""
-    return max(int(span[-1] - span[0]) + 1 for span in spans_of(mask))
+    """Of the bounding box of a mask that is not empty, in pixels."""
+    return _longest(window_around(mask, 0))
+
+
+def _longest(box: tuple[slice, slice]) -> int:
+    return max(int(span.stop - span.start) for span in box)
 
 
 def square_around(gland: Mask, margin: float) -> Square:
     """The square around a mask (rows, columns). Raises ValueError for an empty one."""
     if not gland.any():
         raise ValueError("there is no gland to look at")
-    spans = spans_of(gland)
-    side = max(4, round(longest_side(gland) * margin))
-    top, left = (round((int(span[0] + span[-1]) + 1 - side) / 2) for span in spans)
+    box = window_around(gland, 0)
+    side = max(4, round(_longest(box) * margin))
+    top, left = (round((span.start + span.stop - side) / 2) for span in box)
     return Square(top, left, side)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from ellipses import RECIPE
+from ellipses import QUIET, RECIPE, ellipse_data
 
 from deploy.serve import ROOT
 from training import devices
 from training.errors import TrainingError
-from training.train import BEST_FILE, with_weights
+from training.train import BEST_FILE, train, with_weights
 
 # Two devices out of one processor; they wait for each other as long as it takes.
 TWO_DEVICES = (
@@ -66,6 +66,16 @@ def test_devices_that_cannot_share_a_batch_are_told(monkeypatch: pytest.MonkeyPa
         TrainingError, match=r"3 devices cannot share batches of 8: .*multiple of 3"
     ):
         devices.use_all(RECIPE)
+
+
+def test_a_batch_that_cannot_be_shared_leaves_no_run_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
+    with pytest.raises(TrainingError, match="3 devices cannot share"):
+        train(RECIPE, ellipse_data(), tmp_path / "run", QUIET)
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_back_end_trains_on_one_card() -> None:

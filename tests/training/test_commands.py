@@ -148,6 +148,14 @@ def test_a_dry_run_times_the_training_and_writes_nothing(here: Path) -> None:
     assert not (here / "dry").exists()
 
 
+def test_a_dry_run_checks_what_the_training_would_refuse(here: Path) -> None:
+    frozen = (here / "tiny.toml").read_text("utf-8") + "frozen_encoder = true\n"
+    (here / "frozen.toml").write_text(frozen, "utf-8")
+    arguments = ["--recipe", here / "frozen.toml", "--data", here / "data", "--run", here / "dry"]
+    answer = call("train", *arguments, "--dry-run")
+    assert "begin with a released model (--from)" in one_line(answer)
+
+
 def test_a_release_is_evaluated_against_its_run(here: Path, released: Path) -> None:
     arguments = ["--model", released, "--out", here / "out", "--run", here / "run"]
     answer = call("evaluate", *arguments, "--data", here / "others", "--limit", 4)

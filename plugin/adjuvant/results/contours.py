@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from adjuvant.measure import window_around
+
 Curve = NDArray[np.float32]
 
 # Marching squares (Lorensen and Cline 1987, in two dimensions). A cell's case is a sum of bits, top
@@ -45,9 +47,9 @@ def outlines(mask: NDArray[np.bool_]) -> list[Curve]:
     """
     if not mask.any():
         return []
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    top, left = int(rows[0]), int(columns[0])
-    part = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1)
+    rows, columns = window_around(mask, 0)
+    top, left = rows.start, columns.start
+    part = np.pad(mask[rows, columns], 1)
     # Half pixels from the centre of the padded corner pixel, which lies at (top - 0.5, left - 0.5).
     origin = np.array([top - 0.5, left - 0.5], np.float32)
     half = np.float32(0.5)
