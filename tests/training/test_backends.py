@@ -17,11 +17,15 @@ from training import devices
 from training.errors import TrainingError
 from training.train import BEST_FILE, train, with_weights
 
-# Two devices out of one processor; they wait for each other as long as it takes.
-TWO_DEVICES = (
-    "--xla_force_host_platform_device_count=2"
-    " --xla_cpu_collective_call_terminate_timeout_seconds=600"
-)
+# Two devices out of one processor. Each sum of gradients holds a thread of the pool that both share
+# until the other device has come to it. XLA makes as many threads as there are processors (NPROC):
+# with two, one device's sums can hold both, and the other one is never heard.
+TWO_DEVICES = {
+    "KERAS_BACKEND": "jax",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=2"
+    " --xla_cpu_collective_call_terminate_timeout_seconds=240",
+    "NPROC": "128",
+}
 TRAIN_AND_ANSWER = """
 import sys
 from pathlib import Path
@@ -43,11 +47,7 @@ print(keras.backend.backend(), len(sharing.device_set))
 
 def test_jax_trains_on_two_devices_and_tensorflow_answers_alike(tmp_path: Path) -> None:
     paths = (ROOT, ROOT / "plugin", ROOT / "tests" / "training")
-    environment = os.environ | {
-        "KERAS_BACKEND": "jax",
-        "XLA_FLAGS": TWO_DEVICES,
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
-    }
+    environment = os.environ | TWO_DEVICES | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
     command = [sys.executable, "-c", TRAIN_AND_ANSWER, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -42,6 +42,10 @@ COUNT_LIMITS = (20e3, 600e3)
 VIEWS = {"anterior": 0.80, "RAO": 0.10, "LAO": 0.10}
 # The part of the matrix that sees: all of it, or a circle of the crystal or of a vendor's mask.
 FIELDS = {"square": 0.88, "circle": 0.12}
+# How well the neck is centred, as a standard deviation; where no gland is seen, nobody can centre
+# on it.
+CENTRED_MM = 8.0
+CENTRED_BLINDLY_MM = 18.0
 MOTION = 0.05
 DEAD_TUBE = 0.004
 PROCESSING = {"none": 0.86, "smoothed": 0.07, "interpolated": 0.04, "8 bit": 0.03}
@@ -90,7 +94,8 @@ def draw_acquisition(rng: Random, patient: Patient, view: str | None = None) -> 
     collimator = draw_collimator(rng, patient.isotope)
     view = view or choose(rng, VIEWS)
     detector = draw_detector(rng, patient.isotope, collimator)
-    pose = draw_pose(rng, view, detector)
+    blindly = patient.disease == "no uptake"
+    pose = draw_pose(rng, view, detector, CENTRED_BLINDLY_MM if blindly else CENTRED_MM)
     field = detector.matrix * detector.spacing_mm
     total = float(np.clip(around(rng, *COUNTS[patient.isotope]), *COUNT_LIMITS))
     if collimator.pinhole:
@@ -149,14 +154,14 @@ def draw_detector(rng: Random, isotope: str, collimator: Collimator) -> Detector
     )
 
 
-def draw_pose(rng: Random, view: str, detector: Detector) -> Pose:
-    """The neck is roughly centred; one patient in 25 is placed badly, near the border."""
+def draw_pose(rng: Random, view: str, detector: Detector, centred_mm: float = CENTRED_MM) -> Pose:
+    """The neck is centred to within `centred_mm`; one patient in 25 lies near the border."""
     pinhole = detector.collimator.pinhole
     distance = rng.uniform(55, 110) if pinhole else rng.uniform(25, 100)
     field = detector.matrix * detector.spacing_mm
     if pinhole:
         field *= (distance + 20) / detector.collimator.length_mm
-    spread = 8.0 if rng.random() < 0.96 else 0.2 * field
+    spread = centred_mm if rng.random() < 0.96 else 0.2 * field
     x, y = rng.normal((0, 0.02 * field), (spread, 1.4 * spread)).clip(-0.42 * field, 0.42 * field)
     angle = {"anterior": 0.0, "LAO": 42.0, "RAO": -42.0}[view]
     return Pose(

@@ -18,7 +18,7 @@ from training.phantom.randomness import Random, around, choose, seed
 from training.phantom.surroundings import Surroundings, draw_surroundings
 
 DISEASES = {
-    "normal": 0.26,
+    "normal": 0.24,
     "diffuse goitre": 0.10,
     "Graves disease": 0.12,
     "multinodular goitre": 0.14,
@@ -28,7 +28,7 @@ DISEASES = {
     "one lobe": 0.02,
     "remnant": 0.02,
     "ectopic tissue": 0.01,
-    "no uptake": 0.03,
+    "no uptake": 0.05,
     "elsewhere": 0.03,
 }
 ISOTOPES = {"Tc-99m": 0.80, "I-123": 0.14, "I-131": 0.06}

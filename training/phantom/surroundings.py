@@ -11,6 +11,7 @@ from training.phantom.anatomy import Solid, Texture, Volume, overlaid, unevennes
 from training.phantom.randomness import Random, around, seed
 
 HAND = 0.01
+MISSING_SALIVARY = 0.1
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,25 @@ def draw_surroundings(rng: Random) -> Surroundings:
 
 
 def draw_salivary(rng: Random, chin: float) -> tuple[Solid, ...]:
-    """Parotid and submandibular glands, and often tracer in the mouth or swallowed."""
-    strength = around(rng, 9, 0.7)
+    """Parotid and submandibular glands, and often tracer in the mouth or swallowed.
+
+    Where the thyroid takes up nothing, these are the brightest things of the image, so they differ
+    as much as in patients: one of them may be bright alone, another one missing (removed, burnt out
+    by radioiodine, Sjögren's syndrome).
+    """
+    strength = around(rng, 9, 0.8)
     organs = []
     for sign in (-1, 1):
-        at = (sign * float(rng.normal(52, 4)), chin - float(rng.normal(28, 6)), 45.0)
-        size = (around(rng, 12, 0.15), around(rng, 24, 0.15), around(rng, 14, 0.15))
-        parotid = strength * around(rng, 1.1, 0.25)
+        at = (sign * float(rng.normal(52, 5)), chin - float(rng.normal(28, 9)), 45.0)
+        size = (around(rng, 12, 0.25), around(rng, 23, 0.25), around(rng, 14, 0.2))
+        parotid = strength * around(rng, 1.1, 0.5)
         organs.append(Solid("parotid", at, size, sign * -8, 0.0, parotid))
-        at = (sign * float(rng.normal(27, 3)), chin - float(rng.normal(2, 5)), 12.0)
-        size = (around(rng, 9, 0.15), around(rng, 10, 0.15), around(rng, 9, 0.15))
-        submandibular = strength * around(rng, 1.2, 0.25)
-        organs.append(Solid("submandibular", at, size, sign * 25, 0.0, submandibular))
+        at = (sign * float(rng.normal(28, 4.5)), chin - float(rng.normal(2, 8)), 12.0)
+        size = (around(rng, 9, 0.25), around(rng, 11, 0.3), around(rng, 9, 0.2))
+        tilt = sign * float(rng.normal(20, 15))
+        submandibular = strength * around(rng, 1.2, 0.5)
+        organs.append(Solid("submandibular", at, size, tilt, 0.0, submandibular))
+    organs = [one for one in organs if rng.random() >= MISSING_SALIVARY]
     if rng.random() < 0.7:
         at = (float(rng.normal(0, 6)), chin - float(rng.normal(32, 8)), 0.0)
         size = (around(rng, 20, 0.2), around(rng, 13, 0.3), around(rng, 22, 0.2))
