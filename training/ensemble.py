@@ -6,36 +6,23 @@ the folds count as seen, as each of them taught most of the members.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
 from adjuvant.familiar import describe
-from training.collect.collection import write_whole
 from training.cross_validation import Fold, Question, fold_folder
 from training.dataset import read_case, read_index
 from training.datasets.fingerprint import Tally, write_fingerprint
 from training.errors import TrainingError
 from training.familiar_scans import familiar_of, write_familiar
 from training.progress import tracked
-from training.provenance import commit
 from training.recipe import Recipe
+from training.run_folder import BEST_FILE, State, read_state, write_run, write_state
 from training.seen import read_run
-from training.train import (
-    BEST_FILE,
-    RUN_FILE,
-    STATE_FILE,
-    State,
-    build,
-    compile_for,
-    read_state,
-    with_weights,
-)
+from training.train import build, compile_for, with_weights
 
 FOLDER = "ensemble"
 
@@ -60,7 +47,7 @@ def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path
     _write_about(recipe, question, folds, runs)
     dice = float(np.mean([read_state(member).best_dice for member in runs]))
     state = State(stage=len(recipe.stages) - 1, epoch=1, best_dice=dice, best_epoch=1)
-    write_whole(run / STATE_FILE, json.dumps(asdict(state), indent=1).encode())
+    write_state(run, state)
     tally, described = Tally(), []
     measured = {score.case_id for fold in folds for score in fold.scores}
     mine = [entry for entry in read_index(question.data) if entry.case_id in measured]
@@ -96,8 +83,5 @@ def _write_about(
         "images": sum(len(fold.scores) for fold in folds),
         "patients": len(patients),
         "patient_ids": patients,
-        "commit": commit(),
-        "date": datetime.now(UTC).date().isoformat(),
     }
-    path = question.out / FOLDER / RUN_FILE
-    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_run(question.out / FOLDER, content)

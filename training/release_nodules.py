@@ -42,8 +42,8 @@ from training.release import (
     open_run,
     write_contract,
 )
+from training.run_folder import read_state
 from training.seen import Seen, seeds_of, seen_by_model, seen_by_run
-from training.train import read_state
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from adjuvant.model import Model, Training
 from training.errors import ReleaseError, SeenError
 from training.phantom.case import Case
-from training.train import RUN_FILE
+from training.run_folder import RUN_FILE
 
 Separation = Literal["patient", "seed", "unchecked"]
 

@@ -1,15 +1,10 @@
-"""Train a network by a recipe: epoch after epoch, each of them kept, each of them resumable."""
+"""Train a network by a recipe: epoch after epoch, resumable after each of them."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +30,17 @@ from training.foundation import Foundation, take_over
 from training.losses import dice_and_cross_entropy, readings_of
 from training.metrics import nearest_dice
 from training.progress import progress_bar
-from training.provenance import commit
 from training.recipe import Recipe, Stage
-from training.room import require_room, weights_bytes
+from training.run_folder import (
+    Row,
+    State,
+    is_begun,
+    keep_epoch,
+    read_state,
+    write_run,
+    write_state,
+)
 
-RUN_FILE = "run.json"
-STATE_FILE = "state.json"
-LOG_FILE = "log.csv"
-BEST_FILE = "best.weights.h5"
-
-Row = dict[str, Any]
 Watch = tuple[Console, Curves]
 
 
@@ -65,18 +61,6 @@ class Data:
     fingerprint: dict[str, Any] = field(default_factory=dict)
     familiar: Familiar | None = None
     glands: str | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """How far a run is: `epoch` epochs of `stage` are done, `weights` is the file after them."""
-
-    stage: int = 0
-    epoch: int = 0
-    weights: str | None = None
-    best_dice: float = -1.0
-    best_epoch: int = 0
-    log: tuple[Row, ...] = ()
 
 
 def train(
@@ -141,15 +125,6 @@ def build(recipe: Recipe, precision: str | None = None, stage: int = -1) -> kera
     return members[0] if len(members) == 1 else mean_of(members)
 
 
-def read_state(run: Path) -> State:
-    """How far the run in this folder is; a fresh state where nothing is there yet."""
-    path = run / STATE_FILE
-    if not path.exists():
-        return State()
-    content = json.loads(path.read_text("utf-8"))
-    return State(**{**content, "log": tuple(content["log"])})
-
-
 def learning_rate(stage: Stage, step: int, steps: int) -> float:
     """Linear rise over the warm-up, then a cosine down to a hundredth (SGDR, ICLR 2017)."""
     rise = max(1, round(stage.warm_up * steps))
@@ -170,16 +145,7 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
         "foundation": None if foundation is None else foundation.about(),
         "glands": data.glands,
     }
-    path = run / RUN_FILE
-    if path.exists():
-        there = json.loads(path.read_text("utf-8"))
-        # What later versions of this program added to recipes has its default.
-        there["recipe"] = Recipe.model_validate(there["recipe"]).model_dump(mode="json")
-        different = [key for key in content if there.get(key) != content[key]]
-        if different:
-            raise TrainingError(
-                f"{run} holds a run with other {' and '.join(different)}; choose another folder"
-            )
+    if is_begun(run, content):
         return
     run.mkdir(parents=True, exist_ok=True)
     if data.fingerprint:
@@ -188,8 +154,7 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
         write_familiar(run, data.familiar)
     if foundation is not None:
         foundation.keep(run)
-    now = datetime.now(UTC).date().isoformat()
-    _write(path, json.dumps({**content, "commit": commit(), "date": now}, indent=2))
+    write_run(run, content)
 
 
 def _train_stage(
@@ -212,14 +177,14 @@ def _train_stage(
         row = _train_epoch(network, recipe, training, (number, state.epoch, title, watch))
         row |= validate(network, recipe, data.validation, stage)
         watch[1].epoch(row)
-        state = _keep(network, recipe, run, state, row)
+        state = keep_epoch(network, recipe, run, state, row)
         watch[0].print(
             f"{title}  loss {row['loss']:.4f}  validation Dice {row['dice']:.4f}"
             f"  {row['images_per_s']:.1f} images/s"
         )
     if number + 1 < len(recipe.stages):
-        state = replace(state, stage=number + 1, epoch=0, best_dice=-1.0, best_epoch=0)
-        _write(run / STATE_FILE, json.dumps(asdict(state), indent=1))
+        state = state.next_stage()
+        write_state(run, state)
     return state
 
 
@@ -303,48 +268,3 @@ def validate(network: keras.Model, recipe: Recipe, images: Images, stage: Stage)
         "dice": float(np.mean(dices)) if dices else 0.0,
         "silent": float(np.mean(silent)) if silent else None,
     }
-
-
-def _keep(network: keras.Model, recipe: Recipe, run: Path, state: State, row: Row) -> State:
-    """Write weights and optimizer, then the state that names them: a kill leaves a whole epoch.
-
-    Raises OSError where the disk has no room for them; the epoch before stays the last.
-    """
-    # Also for the copy of the best.
-    require_room(run, 2 * weights_bytes(network))
-    file = f"stage{int(row['stage'])}-epoch{int(row['epoch']):04d}.weights.h5"
-    network.save_weights(run / file)
-    better = row["dice"] > state.best_dice
-    if better or recipe.keep == "last":
-        _replace(run / BEST_FILE, lambda path: path.write_bytes((run / file).read_bytes()))
-    kept = replace(
-        state,
-        epoch=state.epoch + 1,
-        weights=file,
-        best_dice=row["dice"] if better else state.best_dice,
-        best_epoch=state.epoch + 1 if better else state.best_epoch,
-        log=(*state.log, row),
-    )
-    _write(run / STATE_FILE, json.dumps(asdict(kept), indent=1))
-    _replace(run / LOG_FILE, lambda path: _write_log(path, kept.log))
-    if state.weights is not None and state.weights != file:
-        (run / state.weights).unlink(missing_ok=True)
-    return kept
-
-
-def _write_log(path: Path, rows: tuple[Row, ...]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _write(path: Path, text: str) -> None:
-    _replace(path, lambda new: new.write_text(text + "\n", "utf-8"))
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside and rename, so that nobody ever reads half a file."""
-    new = path.with_name(path.name + ".new")
-    write(new)
-    os.replace(new, path)

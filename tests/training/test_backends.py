@@ -15,7 +15,8 @@ from ellipses import QUIET, RECIPE, ellipse_data
 from deploy.serve import ROOT
 from training import devices
 from training.errors import TrainingError
-from training.train import BEST_FILE, train, with_weights
+from training.run_folder import BEST_FILE
+from training.train import train, with_weights
 
 # Two devices out of one processor. Each sum of gradients holds a thread of the pool that both share
 # until the other device has come to it. XLA makes as many threads as there are processors (NPROC):
@@ -32,7 +33,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from ellipses import QUIET, RECIPE, ellipse_data
-from training.train import BEST_FILE, train, with_weights
+from training.run_folder import BEST_FILE
+from training.train import train, with_weights
 
 run = Path(sys.argv[1])
 # An odd number of scans to validate on: the last batch is no whole one.

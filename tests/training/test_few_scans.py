@@ -18,7 +18,8 @@ from training.errors import TrainingError
 from training.foundation import Foundation, read_foundation
 from training.phantom.case import Case
 from training.recipe import Recipe, read_recipe
-from training.train import BEST_FILE, Data, State, build, train, with_weights
+from training.run_folder import BEST_FILE, State
+from training.train import Data, build, train, with_weights
 
 SCANS = 20
 

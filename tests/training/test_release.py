@@ -18,7 +18,8 @@ from training.errors import ReleaseError, SeenError
 from training.figures import Evaluation
 from training.in_service import newest_beside
 from training.release import REPORT, Request, release
-from training.train import BEST_FILE, build, compile_for
+from training.run_folder import BEST_FILE
+from training.train import build, compile_for
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from training.batches import example
 from training.errors import TrainingError
 from training.recipe import Recipe
 from training.room import weights_bytes
-from training.train import BEST_FILE, Data, build, compile_for, learning_rate, read_state, train
+from training.run_folder import BEST_FILE, keep_epoch, read_state
+from training.train import Data, build, compile_for, learning_rate, train
 
 __all__ = ["small_disk"]  # the fixture
 
@@ -48,16 +49,15 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
 ) -> None:
     data = ellipse_data()
     train(RECIPE, data, tmp_path / "whole", QUIET)
-    keep = training.train._keep
 
     def keep_and_die(network, recipe, run, state, row):  # type: ignore[no-untyped-def]
-        kept = keep(network, recipe, run, state, row)
+        kept = keep_epoch(network, recipe, run, state, row)
         if row["stage"] == 1 and row["epoch"] == 0:
             raise Killed
         return kept
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.train, "_keep", keep_and_die)
+        patch.setattr(training.train, "keep_epoch", keep_and_die)
         with pytest.raises(Killed):
             train(RECIPE, data, tmp_path / "cut", QUIET)
     resumed = train(RECIPE, data, tmp_path / "cut", QUIET)
@@ -77,10 +77,9 @@ def test_a_full_disk_ends_a_run_with_its_last_whole_epoch(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, run = ellipse_data(), small_disk / "run"
-    keep = training.train._keep
 
     def keep_and_fill(network, recipe, run, state, row):  # type: ignore[no-untyped-def]
-        kept = keep(network, recipe, run, state, row)
+        kept = keep_epoch(network, recipe, run, state, row)
         # The room that HDF5 would need, not that of a line in a log.
         (small_disk / "everything").unlink(missing_ok=True)
         filler = fill(small_disk)
@@ -88,7 +87,7 @@ def test_a_full_disk_ends_a_run_with_its_last_whole_epoch(
         return kept
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.train, "_keep", keep_and_fill)
+        patch.setattr(training.train, "keep_epoch", keep_and_fill)
         with pytest.raises(OSError, match=r"No space left on device: 0\.\d MB are needed.*run"):
             train(RECIPE, data, run, QUIET)
     weights = sorted(path.name for path in run.glob("*.h5"))

@@ -30,7 +30,8 @@ from training.metrics import dice
 from training.progress import progress_bar
 from training.propose.ranking import choose, descriptor, expected_error
 from training.recipe import Network, Recipe, Stage
-from training.train import BEST_FILE, Data, train, with_weights
+from training.run_folder import BEST_FILE
+from training.train import Data, train, with_weights
 
 STUDY = "study.json"
 PROPOSED, BY_CHANCE = "proposed", "by chance"
