@@ -108,7 +108,8 @@ def outlines(
 ) -> None:
     """Turn the outlines of a collection into masks: a data set, with a sheet to look at."""
     from training.data_report import tell_imported
-    from training.datasets.importing import Request, import_outlines
+    from training.datasets.gathering import Request
+    from training.datasets.importing import import_outlines
 
     console = Console(stderr=True)
     with plain_errors():

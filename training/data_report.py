@@ -10,7 +10,7 @@ import typer
 
 from training.collect.collection import Summary
 from training.dataset import Entry
-from training.datasets.importing import Report
+from training.datasets.import_report import Report
 from training.datasets.split import Split, side_of
 from training.sheet import draw_pages
 

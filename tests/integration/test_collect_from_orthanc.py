@@ -14,7 +14,8 @@ from training.collect.dicomweb import DicomWeb
 from training.collect.objects import Chooser
 from training.collect.orthanc import Orthanc
 from training.collect.rest import Access
-from training.datasets.importing import Request, import_outlines
+from training.datasets.gathering import Request
+from training.datasets.importing import import_outlines
 from training.pseudonyms import Pseudonyms
 
 CHOOSER = Chooser(Pseudonyms(bytes(range(32))))

@@ -28,7 +28,7 @@ from training.collect.collection import write_whole
 from training.collect.journal import Line, read_journal, scans_of
 from training.collect.source import SourceFault, read_file
 from training.dataset import INDEX, DatasetError, Entry, read_case, read_index
-from training.datasets.importing import case_stem
+from training.datasets.outlined import case_stem
 from training.datasets.split import TEST, read_split
 from training.deidentify import to_file
 from training.progress import progress_bar

@@ -21,7 +21,9 @@ from training.collect.objects import Chooser
 from training.collect.source import Item
 from training.collect.withdrawn import withdraw
 from training.dataset import read_case, read_index
-from training.datasets.importing import Report, Request, import_outlines
+from training.datasets.gathering import Request
+from training.datasets.import_report import Report
+from training.datasets.importing import import_outlines
 from training.pseudonyms import Pseudonyms
 
 PSEUDONYMS = Pseudonyms(bytes(range(32)))

@@ -22,7 +22,9 @@ from training.collect.source import Folder
 from training.data_report import LONGEST_LIST, tell_imported
 from training.dataset import DatasetError, read_case, read_index
 from training.datasets.check import check
-from training.datasets.importing import Report, Request, import_outlines
+from training.datasets.gathering import Request
+from training.datasets.import_report import Report
+from training.datasets.importing import import_outlines
 from training.datasets.matching import stem_of
 from training.datasets.split import Split, freeze, write_split
 from training.pseudonyms import Pseudonyms

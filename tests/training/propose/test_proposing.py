@@ -19,7 +19,7 @@ from training.collect.journal import read_journal
 from training.collect.objects import Chooser
 from training.collect.source import Folder
 from training.dataset import DatasetError, read_index
-from training.datasets.importing import Request as Import
+from training.datasets.gathering import Request as Import
 from training.datasets.importing import import_outlines
 from training.datasets.split import Split, read_split, write_split
 from training.propose.proposing import Request, propose
