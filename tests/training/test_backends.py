@@ -18,15 +18,15 @@ from training.errors import TrainingError
 from training.run_folder import BEST_FILE
 from training.train import train, with_weights
 
-# Two devices out of one processor. Each sum of gradients holds a thread of the pool that both share
-# until the other device has come to it. XLA makes as many threads as there are processors (NPROC):
-# with two, one device's sums can hold both, and the other one is never heard.
+# Two devices out of one processor. On two cores they once waited for each other for ever, as cards,
+# which have processors of their own, do not: so they get threads enough (NPROC) and a second try.
 TWO_DEVICES = {
     "KERAS_BACKEND": "jax",
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2"
-    " --xla_cpu_collective_call_terminate_timeout_seconds=240",
+    " --xla_cpu_collective_call_terminate_timeout_seconds=600",
     "NPROC": "128",
 }
+PATIENCE_S = 150
 TRAIN_AND_ANSWER = """
 import sys
 from pathlib import Path
@@ -47,15 +47,27 @@ print(keras.backend.backend(), len(sharing.device_set))
 """
 
 
+@pytest.mark.timeout(2 * PATIENCE_S + 60)
 def test_jax_trains_on_two_devices_and_tensorflow_answers_alike(tmp_path: Path) -> None:
     paths = (ROOT, ROOT / "plugin", ROOT / "tests" / "training")
     environment = os.environ | TWO_DEVICES | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
-    command = [sys.executable, "-c", TRAIN_AND_ANSWER, str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    def train_in(run: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", TRAIN_AND_ANSWER, str(run)]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+
+    run = tmp_path / "first"
+    try:
+        done = train_in(run)
+    except subprocess.TimeoutExpired:
+        run = tmp_path / "second"
+        done = train_in(run)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split()[-2:] == ["jax", "2"]
-    stored = np.load(tmp_path / "answers.npz")
-    network = with_weights(RECIPE, tmp_path / BEST_FILE)
+    stored = np.load(run / "answers.npz")
+    network = with_weights(RECIPE, run / BEST_FILE)
     assert keras.backend.backend() == "tensorflow"
     answers = network.predict_on_batch(stored["inputs"])
     np.testing.assert_allclose(answers, stored["answers"], atol=1e-4)
