@@ -98,8 +98,8 @@ def compare_glands(
             ("gland HD95, mean", "mm", "lower"), _distances(dices), margins.hausdorff_95_mm, few
         ),
         difference(
-            ("gland visible, none drawn", "%", "lower"),
-            [Pair(a.patient_id, a.silent, b.silent) for a, b in dices],
+            ("gland visible, not found", "%", "lower"),
+            [Pair(a.patient_id, _not_found(a), _not_found(b)) for a, b in dices],
             margins.missed,
             few,
         ),
@@ -124,6 +124,11 @@ def compare_glands(
 
 def _dices(both: Iterable[tuple[Score, Score]]) -> list[Pair]:
     return [Pair(a.patient_id, a.dice or 0.0, b.dice or 0.0) for a, b in both]
+
+
+def _not_found(score: Score) -> bool:
+    """Nothing outlined, or something else: the one is no better than the other."""
+    return score.silent or score.elsewhere
 
 
 def _distances(both: Iterable[tuple[Score, Score]]) -> list[Pair]:

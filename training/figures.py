@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SMALLEST_GROUP = 5
 # Outlines that agree less with the truth are poor ones.
 POOR_DICE = 0.85
+# An outline that shares less than this with a visible gland is one of something else.
+ELSEWHERE_DICE = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Score:
     nearest_dice: float | None = None
     readings: int = 1
     unfamiliar: bool | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether something else was outlined instead of the visible gland."""
+        return self.dice is not None and not self.silent and self.dice < ELSEWHERE_DICE
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,9 @@ class Evaluation:
 
     `dice` and `hausdorff_95_mm` by statistic (mean, median, percentile_5; mean, median), `groups`
     by kind and name. The rates are of scans without a gland that were left empty, and of scans
-    with one that were. `half_counts_loss` is what Dice loses where half of the counts are taken
-    away, `calibration_error` of pixels as in `training.calibration`. `nearest_dice` is of the same
+    with one that were (`missed`), or on which something else was outlined (`elsewhere`).
+    `half_counts_loss` is what Dice loses where half of the counts are taken away,
+    `calibration_error` of pixels as in `training.calibration`. `nearest_dice` is of the same
     scans as `dice` but for those without an outline where one reader sees none, each with the
     nearest of its readings, by statistic; `several_readings` says how many have more than one.
     `unfamiliar`: how many images the plugin calls unlike those of the training, None where the
@@ -119,6 +127,7 @@ class Evaluation:
     hausdorff_95_mm: dict[str, Figure]
     silent_without_gland: Rate | None
     missed: Rate
+    elsewhere: Rate
     half_counts_loss: Figure | None
     calibration_error: Figure | None
     doubted: dict[str, Rate]
@@ -156,6 +165,7 @@ def summarise(
         hausdorff_95_mm={name: one for name, one in distances.items() if one},
         silent_without_gland=_silent(empty) if empty else None,
         missed=_silent(shown),
+        elsewhere=rate_of(sum(one.elsewhere for one in shown), len(shown)),
         half_counts_loss=_half_counts(shown),
         calibration_error=_calibration(calibration),
         doubted=_doubted(scores),

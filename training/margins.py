@@ -19,7 +19,12 @@ class Margins(BaseModel):
 
     dice: float = Field(default=0.005, ge=0, le=1, description="Mean over scans with a gland.")
     hausdorff_95_mm: float = Field(default=0.5, ge=0, description="Mean.")
-    missed: float = Field(default=0.005, ge=0, le=1, description="Of scans with a gland.")
+    missed: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="Of scans with a gland: none outlined, or something else.",
+    )
     drawn_without_gland: float = Field(
         default=0.2, ge=0, le=1, description="Of scans without one, of which there are few."
     )

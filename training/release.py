@@ -241,6 +241,7 @@ def figures(measured: Evaluation) -> dict[str, float | str | list[float]]:
     if measured.silent_without_gland is not None:
         named["silent_without_gland"] = measured.silent_without_gland
     named["missed"] = measured.missed
+    named["elsewhere"] = measured.elsewhere
     if measured.half_counts_loss is not None:
         named["half_counts_loss"] = measured.half_counts_loss
     if measured.calibration_error is not None:

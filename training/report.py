@@ -15,6 +15,7 @@ from training.figures import Evaluation, Figure, Group, Rate, Totals
 NAMES = {"percentile_5": "5th percentile"}
 NEAREST = "gland Dice with the nearest reading"
 SEVERAL_READINGS = "parts barely visible: read in several ways"
+ELSEWHERE = "gland visible, something else drawn instead"
 UNFAMILIAR = "image called unlike those of the training"
 
 
@@ -55,6 +56,7 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
     if evaluation.silent_without_gland is not None:
         lines.append(_rate("no gland visible, none drawn", evaluation.silent_without_gland))
     lines.append(_rate("gland visible, none drawn", evaluation.missed))
+    lines.append(_rate(ELSEWHERE, evaluation.elsewhere))
     if (loss := evaluation.half_counts_loss) is not None:
         lines.append(_row("gland Dice lost with half of the counts", loss, "", 4))
     if (error := evaluation.calibration_error) is not None:

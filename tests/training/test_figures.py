@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_a_missed_gland_weighs_on_the_mean(evaluation: Evaluation) -> None:
     assert evaluation.dice["percentile_5"].value == pytest.approx(0.64)
     assert (mean.scans, evaluation.missed.part, evaluation.missed.whole) == (17, 1, 17)
     assert mean.low < mean.value < mean.high
+
+
+def test_an_outline_of_something_else_is_told_from_a_missed_gland() -> None:
+    shown = [replace(one, dice=0.05) if one.case_id == "c16" else one for one in scores()]
+    evaluation = summarise(tuple(shown), MODEL, TOTALS)
+    assert (evaluation.missed.part, evaluation.elsewhere.part) == (1, 1)
+    lines = markdown(evaluation).splitlines()
+    assert any(
+        line.startswith("| gland visible, something else drawn instead | 1 of 17 (5.9 %) | ")
+        for line in lines
+    )
 
 
 def test_distances_are_over_the_scans_that_have_one(evaluation: Evaluation) -> None:

@@ -55,8 +55,20 @@ def test_missed_glands_weigh_more_than_their_dice() -> None:
         lambda one: replace(one, dice=0.0, silent=True) if one.case_id in ("c0", "c9") else one,
         Margins(dice=0.5),
     )
-    with pytest.raises(ReleaseError, match=r"not shown .* none drawn: 5\.0 %, was 0\.0 %"):
+    with pytest.raises(ReleaseError, match=r"not shown .* not found: 5\.0 %, was 0\.0 %"):
         found.require_not_worse()
+
+
+def test_something_else_drawn_is_no_better_than_nothing() -> None:
+    drawn_elsewhere = [
+        replace(one, dice=0.05) if one.case_id == "c9" else one for one in IN_SERVICE
+    ]
+    silent = [
+        replace(one, dice=0.0, silent=True) if one.case_id == "c9" else one for one in IN_SERVICE
+    ]
+    found = compare_glands(silent, drawn_elsewhere, MODEL, "seed", Margins())
+    (one,) = (one for one in found.differences if one.name == "gland visible, not found")
+    assert (one.candidate, one.in_service) == (0.025, 0.025)
 
 
 def test_too_small_a_test_set_shows_nothing() -> None:

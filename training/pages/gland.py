@@ -20,6 +20,7 @@ from training.pages.parts import (
     warnings,
 )
 from training.report import (
+    ELSEWHERE,
     NAMES,
     NEAREST,
     SEVERAL_READINGS,
@@ -104,6 +105,7 @@ def _figures(measured: Evaluation) -> str:
     rows += [
         _figure_row(name, one, digits) for name, (one, digits) in others.items() if one is not None
     ]
+    rows.append(_rate_row(ELSEWHERE, measured.elsewhere))
     rows += [_rate_row(f"{kind}, called uncertain", one) for kind, one in measured.doubted.items()]
     if measured.unfamiliar is not None:
         rows.append(_rate_row(UNFAMILIAR, measured.unfamiliar))
