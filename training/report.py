@@ -10,12 +10,16 @@ from training.collect.collection import write_whole
 from training.comparison import Comparison
 from training.datasets.shift import Shifts
 from training.difference import Difference, shown
-from training.figures import Evaluation, Figure, Group, Rate, Totals
+from training.figures import ELSEWHERE_DICE, Evaluation, Figure, Group, Rate, Totals
 
 NAMES = {"percentile_5": "5th percentile"}
 NEAREST = "gland Dice with the nearest reading"
 SEVERAL_READINGS = "parts barely visible: read in several ways"
 ELSEWHERE = "gland visible, something else drawn instead"
+NOT_FOUND = (
+    "Not found is a gland of which nothing is outlined, or something else instead of it "
+    f"(Dice below {ELSEWHERE_DICE:g})."
+)
 UNFAMILIAR = "image called unlike those of the training"
 
 
@@ -39,8 +43,8 @@ def markdown(evaluation: Evaluation, beside: Beside = NOTHING) -> str:
         f"Measured on {evaluation.scans} {kind} of {evaluation.patients} patients. "
         f"{separation(evaluation.totals)} 95 % intervals by bootstrap over patients, of rates by "
         "Wilson. A gland missed altogether counts as Dice 0; HD95 only where pixels have one known "
-        "size (no pinhole) and a gland was found. Calibration is of pixels in the square around "
-        "gland and outline, in 15 bins of probability.",
+        f"size (no pinhole) and a gland was found. {NOT_FOUND} Calibration is of pixels in the "
+        "square around gland and outline, in 15 bins of probability.",
         "",
         "| what | figure | 95 % interval | scans |",
         "|---|---|---|---|",

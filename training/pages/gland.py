@@ -23,16 +23,18 @@ from training.report import (
     ELSEWHERE,
     NAMES,
     NEAREST,
+    NOT_FOUND,
     SEVERAL_READINGS,
     UNFAMILIAR,
     percent_interval,
     separation,
 )
 
-LIMITS = """Dice is 2 |A and B| / (|A| + |B|) with the outline that the plugin delivers, on the
+LIMITS = f"""Dice is 2 |A and B| / (|A| + |B|) with the outline that the plugin delivers, on the
 scan's own matrix; a gland missed altogether counts as 0. HD95 is the 95th percentile of the
 distances between both outlines, where pixels have one known size (no pinhole) and a gland was
-found. Half of the counts: each count of the scan kept with probability one half. The calibration
+found. {NOT_FOUND}
+Half of the counts: each count of the scan kept with probability one half. The calibration
 error (Naeini, AAAI 2015) is of pixels in the square around gland and outline, in 15 bins of
 probability, all scans alike. Called uncertain: the result says "limited quality" of the outline
 itself. Intervals are 95 %: by bootstrap over patients, of rates by Wilson.
