@@ -61,15 +61,14 @@ def gather(
     drawn: dict[str, list[Drawn]] = defaultdict(list)
     with progress_bar(console) as bar:
         for file in bar.track(list(_files(request)), description="reading outlines"):
-            place_ = file.place
             try:
                 found = read_drawings(file.read())
             except (RoiError, SourceFault) as fault:
-                report.problem("unreadable files of outlines", str(place_), str(fault))
+                report.problem("unreadable files of outlines", str(file.place), str(fault))
                 continue
             for said in found.problems:
-                report.problem("unusable outlines", str(place_), said)
-            for instance, one in _matched(found, place_, matcher, request.names, report):
+                report.problem("unusable outlines", str(file.place), said)
+            for instance, one in _matched(found, file.place, matcher, request.names, report):
                 drawn[instance].append(replace(one, accepted=file.accepted))
     return drawn
 

@@ -100,9 +100,9 @@ def draw_surroundings(rng: Random) -> Surroundings:
 def draw_salivary(rng: Random, chin: float) -> tuple[Solid, ...]:
     """Parotid and submandibular glands, and often tracer in the mouth or swallowed.
 
-    Where the thyroid takes up nothing, these are the brightest things of the image, so they differ
-    as much as in patients: one of them may be bright alone, another one missing (removed, burnt out
-    by radioiodine, Sjögren's syndrome).
+    Where the thyroid takes up nothing, these are the brightest things of the image, so they are as
+    unlike each other as they may be in patients (the spreads are assumed): one of them bright
+    alone, another one missing (removed, burnt out by radioiodine, Sjögren's syndrome).
     """
     strength = around(rng, 9, 0.8)
     organs = []
