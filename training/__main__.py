@@ -180,7 +180,7 @@ def release(
     from training.release import REPORT, Request
     from training.release import release as publish
     from training.release_nodules import Scans, release_nodules
-    from training.seen import read_run
+    from training.run_folder import read_run
 
     console = Console()
     with plain_errors():
@@ -229,7 +229,7 @@ def leave_out(
     from training.leaving_out import Question
     from training.leaving_out import leave_out as measure
     from training.pages.leaving_out import content, leaving_out_report, markdown
-    from training.seen import read_run
+    from training.run_folder import read_run
 
     with plain_errors():
         foundation = None if start_from is None else read_foundation(start_from)

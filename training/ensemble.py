@@ -20,8 +20,7 @@ from training.errors import TrainingError
 from training.familiar_scans import familiar_of, write_familiar
 from training.progress import tracked
 from training.recipe import Recipe
-from training.run_folder import BEST_FILE, State, read_state, write_run, write_state
-from training.seen import read_run
+from training.run_folder import BEST_FILE, State, read_run, read_state, write_run, write_state
 from training.train import build, compile_for, with_weights
 
 FOLDER = "ensemble"

@@ -12,7 +12,8 @@ from training.evaluate import evaluate
 from training.figures import Score
 from training.phantom.case import Case
 from training.release import Request, export, open_run
-from training.seen import Seen, read_run, seen_by_run
+from training.run_folder import read_run
+from training.seen import Seen, seen_by_run
 
 
 @contextmanager

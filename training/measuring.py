@@ -27,8 +27,8 @@ from training.recipe import Recipe
 from training.release import REPORT
 from training.release_nodules import against
 from training.report import markdown, write_evaluation
-from training.run_folder import read_state
-from training.seen import Seen, read_run, seen_by_model
+from training.run_folder import read_run, read_state
+from training.seen import Seen, seen_by_model
 
 
 @dataclass(frozen=True)

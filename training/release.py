@@ -36,9 +36,9 @@ from training.phantom.case import Case
 from training.pictures import draw_worst
 from training.recipe import Recipe
 from training.report import markdown, write_evaluation
-from training.run_folder import BEST_FILE, read_state
+from training.run_folder import BEST_FILE, read_run, read_state
 from training.sample import add_sample
-from training.seen import origin, read_run, seen_by_run
+from training.seen import origin, seen_by_run
 from training.train import build, with_weights
 
 # Both run the same float32 weights; only the order of sums differs.

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from training.collect.collection import write_whole
-from training.errors import TrainingError
+from training.errors import ReleaseError, TrainingError
 from training.provenance import commit
 from training.recipe import Recipe
 from training.room import require_room, weights_bytes
@@ -45,12 +45,11 @@ class State:
 def is_begun(run: Path, content: dict[str, Any]) -> bool:
     """Whether this folder holds the run that is made of `content`.
 
-    Raises TrainingError, naming what differs, where it holds another one.
+    Raises TrainingError, naming what differs, where it holds another one, and as `read_run` does.
     """
-    path = run / RUN_FILE
-    if not path.exists():
+    if not (run / RUN_FILE).exists():
         return False
-    there = json.loads(path.read_text("utf-8"))
+    there = read_run(run)
     # What later versions of this program added to recipes has its default.
     there["recipe"] = Recipe.model_validate(there["recipe"]).model_dump(mode="json")
     different = [key for key in content if there.get(key) != content[key]]
@@ -59,6 +58,17 @@ def is_begun(run: Path, content: dict[str, Any]) -> bool:
             f"{run} holds a run with other {' and '.join(different)}; choose another folder"
         )
     return True
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """What `run.json` says. Raises ReleaseError where there is none."""
+    try:
+        about: dict[str, Any] = json.loads((run / RUN_FILE).read_text("utf-8"))
+    except OSError as fault:
+        raise ReleaseError(f"{run} is not a run: cannot read {RUN_FILE}") from fault
+    except ValueError as fault:
+        raise ReleaseError(f"{run / RUN_FILE} is damaged: {fault}") from fault
+    return about
 
 
 def write_run(run: Path, content: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ as the seed is a part of every patient's id and of every random number behind th
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any, Literal
 from adjuvant.model import Model, Training
 from training.errors import ReleaseError, SeenError
 from training.phantom.case import Case
-from training.run_folder import RUN_FILE
+from training.run_folder import read_run
 
 Separation = Literal["patient", "seed", "unchecked"]
 
@@ -91,17 +90,6 @@ def seen_by_model(model: Model, run: Path | None = None) -> Seen:
     if origin(about, model.training.foundation_share) != model.training:
         raise ReleaseError(f"{run} is not the run that {model.name} {model.version} comes from")
     return seen_by_run(about)
-
-
-def read_run(run: Path) -> dict[str, Any]:
-    """What `run.json` says. Raises ReleaseError where there is none."""
-    try:
-        about: dict[str, Any] = json.loads((run / RUN_FILE).read_text("utf-8"))
-    except OSError as fault:
-        raise ReleaseError(f"{run} is not a run: cannot read {RUN_FILE}") from fault
-    except ValueError as fault:
-        raise ReleaseError(f"{run / RUN_FILE} is damaged: {fault}") from fault
-    return about
 
 
 def origin(about: dict[str, Any], foundation_share: float | None = None) -> Training:

@@ -17,8 +17,8 @@ from training.errors import SeenError, TrainingError
 from training.foundation import Foundation, read_foundation, take_over
 from training.recipe import Recipe
 from training.release import Request, release
-from training.run_folder import BEST_FILE
-from training.seen import origin, read_run, seen_by_model, seen_by_run
+from training.run_folder import BEST_FILE, read_run
+from training.seen import origin, seen_by_model, seen_by_run
 from training.train import build, train, with_weights
 
 STILL = RECIPE.stages[1].model_copy(update={"epochs": 1, "learning_rate": 1e-9})

@@ -17,7 +17,7 @@ from training.loading import load_data
 from training.pages.leaving_out import content, leaving_out_report, markdown
 from training.phantom.case import Case
 from training.recipe import Recipe
-from training.seen import read_run
+from training.run_folder import read_run
 from training.train import train
 
 RECIPE = Recipe.model_validate(

@@ -14,7 +14,8 @@ from training.errors import ReleaseError, SeenError
 from training.phantom.case import Case
 from training.phantom.distributions import draw_patient
 from training.phantom.simulator import simulate_case
-from training.seen import Seen, origin, read_run, seed_of, seeds_of, seen_by_model, seen_by_run
+from training.run_folder import read_run
+from training.seen import Seen, origin, seed_of, seeds_of, seen_by_model, seen_by_run
 
 ABOUT = {
     "recipe": {"name": "thyroid-0.1"},

@@ -22,7 +22,7 @@ from training.datasets.split import TEST, extend, freeze, write_split
 from training.errors import TrainingError
 from training.finished_run import exported
 from training.learning_curve import Question, in_order, learning_curve
-from training.seen import read_run
+from training.run_folder import read_run
 from training.train import train
 
 SHORT = RECIPE.model_copy(

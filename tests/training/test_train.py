@@ -14,10 +14,10 @@ from ellipses import QUIET, RECIPE, ellipse_data
 import training.train
 from tests.disks import fill, small_disk
 from training.batches import example
-from training.errors import TrainingError
+from training.errors import ReleaseError, TrainingError
 from training.recipe import Recipe
 from training.room import weights_bytes
-from training.run_folder import BEST_FILE, keep_epoch, read_state
+from training.run_folder import BEST_FILE, RUN_FILE, keep_epoch, read_state
 from training.train import Data, build, compile_for, learning_rate, train
 
 __all__ = ["small_disk"]  # the fixture
@@ -163,6 +163,12 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     other = short.model_copy(update={"seed": 7})
     with pytest.raises(TrainingError, match="holds a run with other recipe"):
         train(other, data, tmp_path, QUIET)
+
+
+def test_a_damaged_run_is_named(tmp_path: Path) -> None:
+    (tmp_path / RUN_FILE).write_text("{")
+    with pytest.raises(ReleaseError, match=r"run\.json is damaged"):
+        train(RECIPE, ellipse_data(), tmp_path, QUIET)
 
 
 def test_the_learning_rate_rises_then_falls_along_a_cosine() -> None:

@@ -98,7 +98,8 @@ def _stays_out(
     known: tuple[Line, OwnResults, Mapping[str, str]],
     report: Report,
 ) -> bool:
-    """Whether a case is no truth of a person, or would change a frozen test set."""
+    """Whether a case is no truth of a person, or would change a frozen test set; the report says
+    so."""
     line, ours, frozen = known
     accepted = any(one.accepted for one in teaching)
     if not accepted and ours.drew(str(line.instance), case.gland):
