@@ -44,12 +44,21 @@ def simulate(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; as many as cores by default.")
     ] = None,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DISEASE=SHARE",
+            help='Another share of patients with a disease than in a clinic: "cold nodule=0.4". '
+            "More than once for several; the others divide what is left.",
+        ),
+    ] = None,
 ) -> None:
     """Simulate thyroid scans with their true outlines."""
+    from training.simulate import shares_of
     from training.simulate import simulate as run
 
     with plain_errors():
-        run(out, n, seed, workers)
+        run(out, n, seed, workers, shares_of(share or []))
 
 
 @app.command()

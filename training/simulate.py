@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -21,26 +22,38 @@ from training.dataset import (
     write_case,
     write_index,
 )
+from training.phantom.distributions import mix_of
 from training.phantom.simulator import simulate_case
 
 CHUNK = 8
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 RECIPE = "simulation.json"
+Job: TypeAlias = tuple[Path, int, int, dict[str, float]]
 
 
-def simulate(out: Path, n: int, seed: int, workers: int | None = None) -> None:
+def simulate(
+    out: Path,
+    n: int,
+    seed: int,
+    workers: int | None = None,
+    shares: Mapping[str, float] | None = None,
+) -> None:
     """Write cases 0 to n-1 of data set `seed` below `out`; cases that are there already are kept.
 
-    `workers` processes (all cores by default), one BLAS thread each. Raises DatasetError when
-    `out` holds a data set of another seed, ValueError when n is below 1.
+    `workers` processes (all cores by default), one BLAS thread each. `shares` of patients with some
+    diseases, others than a thyroid clinic's (`training.phantom.distributions.mix_of`). Raises
+    DatasetError when `out` holds a data set of another seed or other shares, ValueError when n is
+    below 1 or a share makes no sense.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
+    shares = dict(shares or {})
+    diseases = mix_of(shares)
     (out / CASES).mkdir(parents=True, exist_ok=True)
-    _claim(out, seed)
+    _claim(out, seed, shares)
     remove_unfinished(out)
     stored = {path.stem for path in (out / CASES).glob("*.npz")}
-    wanted = [(out, seed, number) for number in range(n)]
+    wanted = [(out, seed, number, diseases) for number in range(n)]
     with _progress() as progress:
         task = progress.add_task("simulating", total=n)
         entries = []
@@ -58,18 +71,36 @@ def simulate(out: Path, n: int, seed: int, workers: int | None = None) -> None:
     write_index(out, entries)
 
 
-def _claim(out: Path, seed: int) -> None:
+def shares_of(texts: Sequence[str]) -> dict[str, float]:
+    """`DISEASE=SHARE`, one by one. Raises ValueError naming what is written otherwise."""
+    shares: dict[str, float] = {}
+    for text in texts:
+        disease, _, share = text.partition("=")
+        try:
+            number = float(share)
+        except ValueError:
+            raise ValueError(f'a share is written "cold nodule=0.4", got {text!r}') from None
+        if disease in shares:
+            raise ValueError(f"{disease!r} has two shares")
+        shares[disease] = number
+    return shares
+
+
+def _claim(out: Path, seed: int, shares: dict[str, float]) -> None:
     """One folder, one seed: two data sets in one index would share no patients but look alike."""
     path = out / RECIPE
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8")).get("seed")
-        if found != seed:
-            raise DatasetError(f"{out} holds a data set of seed {found}, not of {seed}")
+    if not path.exists():
+        wanted = {"seed": seed} | ({"shares": shares} if shares else {})
+        path.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
         return
-    path.write_text(json.dumps({"seed": seed}) + "\n", encoding="utf-8")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found.get("seed") != seed:
+        raise DatasetError(f"{out} holds a data set of seed {found.get('seed')}, not of {seed}")
+    if found.get("shares", {}) != shares:
+        raise DatasetError(f"{out} holds patients of other shares: {found.get('shares', 'usual')}")
 
 
-def _run(jobs: list[tuple[Path, int, int]], workers: int) -> Iterator[Entry]:
+def _run(jobs: list[Job], workers: int) -> Iterator[Entry]:
     if not jobs:
         return
     before = {name: os.environ.get(name) for name in THREAD_SETTINGS}
@@ -95,9 +126,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _one(job: tuple[Path, int, int]) -> Entry:
-    out, seed, number = job
-    return write_case(out, simulate_case(seed, number))
+def _one(job: Job) -> Entry:
+    out, seed, number, diseases = job
+    return write_case(out, simulate_case(seed, number, diseases))
 
 
 def _progress() -> Progress:

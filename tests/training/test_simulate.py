@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training.dataset import DatasetError, case_path, read_index
-from training.simulate import simulate
+from training.simulate import shares_of, simulate
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -28,6 +28,36 @@ def test_a_folder_keeps_one_seed(tmp_path: Path) -> None:
     simulate(tmp_path, 1, seed=2, workers=1)
     with pytest.raises(DatasetError, match="seed 2, not of 3"):
         simulate(tmp_path, 1, seed=3, workers=1)
+
+
+def test_a_folder_keeps_its_shares(tmp_path: Path) -> None:
+    simulate(tmp_path, 1, seed=2, workers=1, shares={"cold nodule": 1.0})
+    simulate(tmp_path, 1, seed=2, workers=1, shares={"cold nodule": 1.0})
+    with pytest.raises(DatasetError, match=r"other shares: \{'cold nodule': 1.0\}"):
+        simulate(tmp_path, 1, seed=2, workers=1)
+
+
+def test_a_disease_gets_the_share_that_is_asked_for(tmp_path: Path) -> None:
+    simulate(tmp_path, 6, seed=2, workers=1, shares={"cold nodule": 0.5, "Graves disease": 0.5})
+    diseases = {entry.properties["disease"] for entry in read_index(tmp_path)}
+    assert diseases <= {"cold nodule", "Graves disease"}
+
+
+def test_shares_are_read_from_what_is_written() -> None:
+    assert shares_of(["cold nodule=0.4", "one lobe=.1"]) == {"cold nodule": 0.4, "one lobe": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["cold nodule"], "got 'cold nodule'"),
+        (["cold nodule=much"], "got 'cold nodule=much'"),
+        (["cold nodule=0.1", "cold nodule=0.2"], "'cold nodule' has two shares"),
+    ],
+)
+def test_what_is_no_share_is_refused(texts: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        shares_of(texts)
 
 
 def test_no_cases_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ acquisition is matched (see the tests).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,9 +84,30 @@ class Patient:
     surroundings: Surroundings | Elsewhere
 
 
-def draw_patient(rng: Random) -> Patient:
+def mix_of(shares: Mapping[str, float]) -> dict[str, float]:
+    """`DISEASES` with other shares of some; the others divide what is left as they did.
+
+    Raises ValueError for a disease that is not simulated, a share that is not from 0 to 1, and
+    shares that together leave less than nothing, or something where nothing else is left.
+    """
+    for disease, share in shares.items():
+        if disease not in DISEASES:
+            raise ValueError(f"no disease {disease!r} is simulated, only {', '.join(DISEASES)}")
+        if not 0 <= share <= 1:
+            raise ValueError(f"the share of {disease!r} must be from 0 to 1, got {share:g}")
+    others = sum(share for disease, share in DISEASES.items() if disease not in shares)
+    left = 1 - sum(shares.values())
+    if left < -1e-9 or (left > 1e-9 and not others):
+        raise ValueError(f"the shares make {1 - left:g} together, which is not 1")
+    return {
+        disease: shares[disease] if disease in shares else share * max(left, 0.0) / others
+        for disease, share in DISEASES.items()
+    }
+
+
+def draw_patient(rng: Random, diseases: Mapping[str, float] = DISEASES) -> Patient:
     """A patient of the mix of a thyroid clinic, and now and then an image of something else."""
-    disease, isotope = choose(rng, DISEASES), choose(rng, ISOTOPES)
+    disease, isotope = choose(rng, diseases), choose(rng, ISOTOPES)
     if disease == "elsewhere":
         other = draw_elsewhere(rng)
         return Patient(other.kind, "Tc-99m", NO_GLAND, other)

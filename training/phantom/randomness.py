@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 Random = np.random.Generator
 
 
-def choose(rng: Random, weights: dict[str, float]) -> str:
+def choose(rng: Random, weights: Mapping[str, float]) -> str:
     """One key, with the probability given (weights need not sum to 1)."""
     shares = np.array(list(weights.values()))
     return list(weights)[int(rng.choice(len(shares), p=shares / shares.sum()))]

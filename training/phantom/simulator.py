@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from training.phantom.acquisition import Acquisition, Pause, draw_acquisition
 from training.phantom.anatomy import PARTS, Gland, GlandActivity, Volume, gland_activity
 from training.phantom.camera import PIVOT_MM, Detector, Grid, make_grid, project, to_patient
 from training.phantom.case import PART_LABELS, Case, Nodule, Property
-from training.phantom.distributions import Patient, draw_patient
+from training.phantom.distributions import DISEASES, Patient, draw_patient
 from training.phantom.exposure import (
     HIGHEST_8_BIT,
     expose,
@@ -69,10 +70,13 @@ def patient_number(seed: int, number: int) -> int:
     return block * BLOCK + int(np.searchsorted(np.cumsum(sizes), place, side="right"))
 
 
-def simulate_case(seed: int, number: int) -> Case:
-    """Case `number` (from 0) of the data set `seed`: the same numbers give the same pixels."""
+def simulate_case(seed: int, number: int, diseases: Mapping[str, float] = DISEASES) -> Case:
+    """Case `number` (from 0) of the data set `seed`: the same numbers give the same pixels.
+
+    `diseases` gives each its share of the patients (`mix_of`).
+    """
     who = patient_number(seed, number)
-    patient = draw_patient(np.random.default_rng([seed, 1, who]))
+    patient = draw_patient(np.random.default_rng([seed, 1, who]), diseases)
     rng = np.random.default_rng([seed, 2, number])
     acquisition = draw_acquisition(rng, patient)
     counts, truth = take_image(rng, patient, acquisition)
