@@ -87,10 +87,11 @@ def export_nnunet(folder: Path, out: Path, console: Console) -> int:
 
 
 def labels_of(case: Case) -> NDArray[np.uint8]:
-    """0 background, 1 gland, 2 nodule."""
+    """0 background, 1 gland, 2 nodule: what a nodule has outside of the gland's outline is
+    background, as 1 and 2 together are read as the gland again."""
     labels = case.gland.astype(np.uint8) * GLAND
     for nodule in case.nodules:
-        labels[nodule.mask] = NODULE
+        labels[nodule.mask & case.gland] = NODULE
     return labels
 
 

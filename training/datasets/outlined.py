@@ -85,7 +85,9 @@ def _case(line: Line, scan: Scan, frame: Frame, placed: Placed) -> Case:
     if counts.max() > HIGHEST_COUNT:
         raise RoiError(f"a pixel of {counts.max():g} counts is more than a case can hold")
     properties = scan_properties(scan, frame)
-    properties["nodules"] = float(len(nodules := nodules_of(placed, frame.counts, scan.spacing_mm)))
+    # Behind a pinhole a pixel is of another size at every depth.
+    spacing = None if scan.pinhole else scan.spacing_mm
+    properties["nodules"] = float(len(nodules := nodules_of(placed, frame.counts, spacing)))
     return Case(
         case_id=f"{case_stem(line)}-f{frame.number}",
         patient_id=str(line.patient),

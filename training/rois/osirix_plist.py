@@ -15,7 +15,7 @@ from xml.parsers.expat import ExpatError
 from pydicom import Dataset
 
 from training.rois.drawing import Drawing, Drawings, Reference, RoiError
-from training.rois.osirix import NUMBER, Unusable, pairs, read_images, shape_of
+from training.rois.osirix import NUMBER, OVAL, Unusable, pairs, read_images, shape_of
 
 READER = "osirix-plist"
 SR_READER = "osirix-sr"
@@ -92,7 +92,7 @@ def _read_archive(archive: Mapping[str, Any], reference: Reference) -> Drawings:
             points = pairs(_text(objects, point) for point in _list(objects, roi[POINTS]))
             kind = int(float(_follow(objects, roi[KIND])))
             if len(points) == 0 and RECT in roi:
-                points = _corners(str(_follow(objects, roi[RECT])))
+                points = _corners(str(_follow(objects, roi[RECT])), kind)
             shape = shape_of(kind, points)
             drawings.append(Drawing(str(_follow(objects, roi.get(NAME, ""))), shape, reference))
         except Unusable as fault:
@@ -102,12 +102,17 @@ def _read_archive(archive: Mapping[str, Any], reference: Reference) -> Drawings:
     return Drawings(SR_READER, tuple(drawings), tuple(problems))
 
 
-def _corners(rect: str) -> Any:
-    """`{{x, y}, {width, height}}` -> two opposite corners; nothing where the box is empty."""
+def _corners(rect: str, kind: int) -> Any:
+    """`{{x, y}, {width, height}}` -> two opposite corners; nothing where the box is empty.
+
+    Of an oval, ROI.m keeps its centre as x and y, and its half axes as width and height.
+    """
     numbers = [float(one) for one in NUMBER.findall(rect)]
     if len(numbers) != 4 or numbers[2] <= 0 or numbers[3] <= 0:
         return pairs(())
     x, y, width, height = numbers
+    if kind == OVAL:
+        return pairs([(x - width, y - height), (x + width, y + height)])
     return pairs([(x, y), (x + width, y + height)])
 
 

@@ -233,6 +233,11 @@ def test_a_rectangle_in_an_archive_has_its_corners_in_its_box() -> None:
     assert int(mask_of(drawing).sum()) == 15
 
 
+def test_an_oval_in_an_archive_is_kept_by_its_centre_and_half_axes() -> None:
+    drawing = only(read_osirix_sr(report(archive(9, [], "{{4.5, 2.5}, {2.5, 1.5}}"))))
+    assert [int(row.sum()) for row in mask_of(drawing)] == [0, 3, 5, 3, 0, 0, 0, 0]
+
+
 def test_a_plain_property_list_inside_an_sr_is_read_as_well() -> None:
     drawing = only(read_osirix_sr(report(plistlib.dumps(export(TEXTS)))))
     assert drawing.reference.instance == UID
