@@ -147,6 +147,9 @@ BAD_INPUTS: dict[str, BadInput] = {
     "rescale slope 0": BadInput(_of(RescaleSlope="0", RescaleIntercept="0"), "rescale"),
     "dynamic": BadInput(_dynamic, "not-static"),
     "dynamic, only by its vectors": BadInput(_dynamic_without_image_type, "not-static"),
+    "transmission": BadInput(
+        _of(ImageType=["ORIGINAL", "PRIMARY", "STATIC", "TRANSMISSION"]), "not-emission"
+    ),
     "whole body": BadInput(_type("WHOLE BODY"), "not-static"),
     "gated": BadInput(_type("GATED"), "not-static"),
     "tomo": BadInput(_type("TOMO"), "not-static"),

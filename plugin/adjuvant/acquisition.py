@@ -60,18 +60,29 @@ VIEWS_BY_WORD = {
     "posterior": r"\b(post|posterior|posterieure?|posteriore|dorsal)\b",
 }
 
+# "Thyroid 20 min post inj", "post thyroidectomy", "decubitus dorsal" name no view.
+ALSO_NO_VIEW = re.compile(r"\b(post|dorsal|ventral)\b")
+
 # PS3.3 C.8.4.11, Collimator Type: with these, a pixel has no size without a depth.
 MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG"}
 PARALLEL = {"PARA", "SLNT", "ASTG"}
 
+# Pixels of gamma cameras are of 0.3 to 10 mm; what lies far beyond that is no size.
+SMALLEST_MM, LARGEST_MM = 0.05, 50.0
+
 
 def require_static(header: Dataset, frames: int) -> None:
-    """Raise Refusal unless every frame is a static view.
+    """Raise Refusal unless every frame is a static view of what the patient emits.
 
-    Image Type value 3 decides. Where it is absent, one frame alone is a static view, and several
-    are if the frame vectors say that only detector and energy window differ.
+    Image Type value 4 tells a transmission image. Value 3 tells what is static; where it is absent,
+    one frame alone is a static view, and several are if the frame vectors say that only detector
+    and energy window differ.
     """
     kinds = values(header, "ImageType")
+    if len(kinds) > 3 and str(kinds[3]).strip().upper() == "TRANSMISSION":
+        raise Refusal(
+            "not-emission", "ImageType value 4 is 'TRANSMISSION': a source behind the patient"
+        )
     kind = str(kinds[2]).strip().upper() if len(kinds) > 2 else ""
     if kind in NOT_STATIC:
         raise Refusal("not-static", f"ImageType value 3 is {kind!r}: {NOT_STATIC[kind]}")
@@ -108,7 +119,7 @@ def frame_views(header: Dataset, frames: int) -> tuple[str | None, ...]:
     )
     if frames > 1 or found[0] is not None:
         return found
-    named = (_view_in_words(text(header, word)) for word in ("ImageID", "SeriesDescription"))
+    named = (_described_view(text(header, word)) for word in ("ImageID", "SeriesDescription"))
     return (_coded_view(header) or next((view for view in named if view), None),)
 
 
@@ -129,9 +140,22 @@ def _coded_view(holder: Dataset) -> str | None:
     return None
 
 
+def _described_view(words: str) -> str | None:
+    """The view that free text names, where words that may mean something else stand alone."""
+    view, folded = _view_in_words(words), _folded(words)
+    straight = view in ("anterior", "posterior")
+    if straight and ALSO_NO_VIEW.search(folded) and not ALSO_NO_VIEW.fullmatch(folded):
+        return None
+    return view
+
+
+def _folded(words: str) -> str:
+    return re.sub(r"[_\W]+", " ", fold(words)).strip()
+
+
 def _view_in_words(words: str) -> str | None:
     """The one view that `words` name; None where they name none, or more than one."""
-    folded = re.sub(r"[_\W]+", " ", fold(words))
+    folded = _folded(words)
     named = [view for view, pattern in VIEWS_BY_WORD.items() if re.search(pattern, folded)]
     oblique = [view for view in named if "oblique" in view]
     chosen = oblique or named
@@ -175,12 +199,12 @@ def duration_s(header: Dataset) -> float | None:
 
 
 def spacing_mm(header: Dataset) -> tuple[float, float] | None:
-    """PixelSpacing (between rows, between columns), or None unless both are positive numbers.
+    """PixelSpacing (between rows, between columns), or None unless both can be a pixel's size.
 
     It already includes the zoom (PS3.3 C.8.4.10, Table C.8-8).
     """
     spacing = numbers(header, "PixelSpacing")
-    if len(spacing) != 2 or min(spacing) <= 0:
+    if len(spacing) != 2 or not all(SMALLEST_MM <= one <= LARGEST_MM for one in spacing):
         return None
     return spacing[0], spacing[1]
 
@@ -208,4 +232,4 @@ def missing_spacing(header: Dataset) -> str:
     """Why there is no pixel size, for a remark."""
     if value(header, "PixelSpacing") is None:
         return "the header has no PixelSpacing"
-    return "PixelSpacing is not two positive numbers"
+    return f"PixelSpacing is not two numbers from {SMALLEST_MM:g} to {LARGEST_MM:g}"

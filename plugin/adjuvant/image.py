@@ -10,6 +10,7 @@ Nothing is guessed. What cannot be read with certainty is a `Refusal` with a sta
 | matrix, frames | has no, an impossible or a too large matrix or number of frames |
 | pixel-format, photometric, rescale | holds pixels that are not counts as NM defines them |
 | not-static | is dynamic, gated, a tomography or a whole-body sweep |
+| not-emission | shows a source behind the patient, not what the patient emits |
 | pixel-data, pixel-values | lacks pixels, or they cannot be decoded, or they are no counts |
 | flat-image | shows nothing: every pixel of every frame is the same |
 """

@@ -23,6 +23,10 @@ from adjuvant.header import items, numbers, text
 from adjuvant.scan import Scan
 
 ANY_STATION = "*"
+# A time of day may be of the day before. Tc-99m is imaged within hours, also over midnight; for
+# anything longer, and for iodine, imaged on the same or on the next day, the date has to be told.
+TELLING_HALF_LIFE_H = 7.0
+TELLING_WAIT_H = 7.0
 # Half-lives in hours (Eckerman & Endo, MIRD 2008), by SNOMED CT and by SNOMED-RT code.
 HALF_LIVES_H = {
     "72454006": 6.01,
@@ -85,6 +89,8 @@ def with_uptake(findings: Findings, scan: Scan, calibration: Calibration) -> Fin
 def _percent(
     scan: Scan, measured: FrameMeasures, duration_s: float | None, sensitivity: float
 ) -> float:
+    if scan.pinhole is None:
+        raise _Missing("the header has no CollimatorType")
     if scan.pinhole:
         raise _Missing("the collimator magnifies (pinhole or focused)")
     if several_windows(scan.header):
@@ -118,7 +124,7 @@ def activity_mbq(header: Dataset) -> float:
     if not 0 < dose <= MAXIMUM_MBQ:
         raise _Missing(f"RadionuclideTotalDose {dose:g} cannot be an activity in MBq")
     half_life_h = _half_life_h(dosed[0])
-    return float(dose * 0.5 ** (_waited_h(header, dosed[0]) / half_life_h))
+    return float(dose * 0.5 ** (_waited_h(header, dosed[0], half_life_h) / half_life_h))
 
 
 def _half_life_h(item: Dataset) -> float:
@@ -129,20 +135,28 @@ def _half_life_h(item: Dataset) -> float:
     raise _Missing("RadionuclideCodeSequence names none of Tc-99m, I-123 and I-131")
 
 
-def _waited_h(header: Dataset, item: Dataset) -> float:
-    """Hours from RadiopharmaceuticalStartTime, which has no date, to the acquisition.
+def _waited_h(header: Dataset, item: Dataset, half_life_h: float) -> float:
+    """Hours from the injection to the acquisition.
 
-    The day before is meant where the time of day is later than the acquisition's.
+    RadiopharmaceuticalStartDateTime counts where there is one. RadiopharmaceuticalStartTime has no
+    date: it is believed where no other day is likely, and else not.
     """
     taken = _moment(text(header, "AcquisitionDate"), text(header, "AcquisitionTime"))
-    given = _moment(text(header, "AcquisitionDate"), text(item, "RadiopharmaceuticalStartTime"))
     if taken is None:
         raise _Missing("the header has no AcquisitionDate and AcquisitionTime")
+    told = text(item, "RadiopharmaceuticalStartDateTime")
+    given = _moment(told[:8], told[8:])
+    if given is not None:
+        if given > taken:
+            raise _Missing("the injection is later than the acquisition")
+        return (taken - given).total_seconds() / 3600
+    given = _moment(text(header, "AcquisitionDate"), text(item, "RadiopharmaceuticalStartTime"))
     if given is None:
         raise _Missing("the header has no RadiopharmaceuticalStartTime")
-    if given > taken:
-        given -= timedelta(days=1)
-    return (taken - given).total_seconds() / 3600
+    waited_h = (taken - given) % timedelta(days=1) / timedelta(hours=1)
+    if half_life_h > TELLING_HALF_LIFE_H or waited_h > TELLING_WAIT_H:
+        raise _Missing("the header has no RadiopharmaceuticalStartDateTime")
+    return waited_h
 
 
 def _moment(date: str, time: str) -> datetime | None:

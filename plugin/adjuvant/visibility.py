@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, label
 
-from adjuvant.measure import background_counts_per_pixel
+from adjuvant.measure import background_ring
 from adjuvant.preprocess import Image, Mask
 
 VISIBLE = 0.10
@@ -23,7 +23,8 @@ def without_suppressed(gland: Mask, counts: Image) -> Mask:
     """`gland` without its separate parts whose maximum is below `VISIBLE` of the hottest part's.
 
     Mask bool and counts float32, both (rows, columns); maxima are of smoothed counts above the
-    background around the gland.
+    background around the gland, where the median passes over a salivary gland or contamination.
+    The hottest part always stays.
     """
     parts, number = label(gland, structure=np.ones((3, 3), bool))
     if number < 2:
@@ -31,8 +32,10 @@ def without_suppressed(gland: Mask, counts: Image) -> Mask:
     smooth = smoothed(counts)
     maxima = np.zeros(number + 1)
     np.maximum.at(maxima, parts[gland], smooth[gland])
-    net = maxima - (background_counts_per_pixel(counts, gland) or 0.0)
+    ring = smooth[background_ring(gland)]
+    net = maxima - (np.median(ring) if ring.size else 0.0)
     seen = net >= VISIBLE * net[1:].max()
+    seen[maxima.argmax()] = True
     seen[0] = False
     kept: Mask = seen[parts]
     return kept

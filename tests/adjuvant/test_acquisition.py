@@ -97,10 +97,39 @@ def test_without_a_vector_one_detector_saw_all_frames_and_several_tell_nothing()
 
 
 def test_a_single_frame_may_be_named_at_the_top_or_in_the_description():
-    ds = nm_dataset(SMALL, DetectorInformationSequence=None, SeriesDescription="Cou POST")
+    ds = nm_dataset(SMALL, DetectorInformationSequence=None, SeriesDescription="Cou postérieur")
     assert frame_views(ds, 1) == ("posterior",)
     ds.ViewCodeSequence = [code_item("G-5206", "SRT", "")]
     assert frame_views(ds, 1) == ("right anterior oblique",)
+
+
+@pytest.mark.parametrize(
+    ("description", "view"),
+    [
+        ("POST", "posterior"),
+        ("Thyroid 20 min post inj", None),
+        ("post thyroidectomy", None),
+        ("POST-THERAPY", None),
+        ("Thyroid 20 min post", None),
+        ("THYROIDE décubitus dorsal", None),
+        ("ANT, decubito dorsal", None),
+        ("Cou POST", None),
+        ("post inj LAO 45", "left anterior oblique"),
+        ("Thyroid posterior", "posterior"),
+        ("Thyroid ANT", "anterior"),
+    ],
+)
+def test_words_that_mean_more_than_a_view_name_none(description: str, view: str | None):
+    ds = nm_dataset(SMALL, DetectorInformationSequence=None, SeriesDescription=description)
+    assert frame_views(ds, 1) == (view,)
+
+
+def test_a_transmission_image_is_refused():
+    kinds = ["ORIGINAL", "PRIMARY", "STATIC", "TRANSMISSION"]
+    with pytest.raises(Refusal, match="'TRANSMISSION'") as refused:
+        require_static(nm_dataset(SMALL, ImageType=kinds), 1)
+    assert refused.value.code == "not-emission"
+    require_static(nm_dataset(SMALL, ImageType=[*kinds[:3], "EMISSION"]), 1)
 
 
 def test_several_frames_are_not_named_by_the_description():
@@ -115,12 +144,15 @@ def test_several_frames_are_not_named_by_the_description():
         (["2.4", "1.2"], (2.4, 1.2)),
         (["0", "0"], None),
         (["-1", "1"], None),
+        (["0.04", "0.04"], None),
+        (["1e200", "1e200"], None),
+        (["1e308", "1e-300"], None),
         ("", None),
         ("1.2", None),
         (None, None),
     ],
 )
-def test_spacing_is_two_positive_numbers_or_nothing(
+def test_spacing_is_two_sizes_of_pixels_or_nothing(
     spacing: list[str] | str | None, expected: tuple[float, float] | None
 ):
     assert spacing_mm(nm_dataset(SMALL, PixelSpacing=spacing)) == expected

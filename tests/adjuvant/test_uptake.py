@@ -67,6 +67,43 @@ def test_the_injection_may_have_been_on_the_day_before() -> None:
     assert activity_mbq(dataset) == pytest.approx(40, rel=1e-4)
 
 
+def of_iodine(start: str | None) -> Dataset:
+    """80 MBq of I-123, imaged at 16:00:36 on 5 January."""
+    dataset = header()
+    (given,) = dataset.RadiopharmaceuticalInformationSequence
+    given.RadionuclideCodeSequence = [code_item("21572004")]
+    if start is not None:
+        given.RadiopharmaceuticalStartDateTime = start
+    return dataset
+
+
+def test_a_date_of_injection_counts() -> None:
+    assert activity_mbq(of_iodine("20260104160036")) == pytest.approx(80 * 0.5 ** (24 / 13.27))
+
+
+def injected_at(time: str) -> Dataset:
+    dataset = header()
+    dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartTime = time
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("dataset", "missing"),
+    [
+        (lambda: of_iodine(None), "the header has no RadiopharmaceuticalStartDateTime"),
+        (lambda: injected_at("160136"), "the header has no RadiopharmaceuticalStartDateTime"),
+        (lambda: injected_at("0600"), "the header has no RadiopharmaceuticalStartDateTime"),
+        (lambda: of_iodine("20260106090000"), "the injection is later than the acquisition"),
+    ],
+)
+def test_the_day_of_the_injection_is_not_guessed(
+    dataset: Callable[[], Dataset], missing: str
+) -> None:
+    found = with_uptake(findings(), scan(dataset()), CAMERA)
+    assert found.measures[0].uptake_percent is None
+    assert found.remarks == (f"Frame 1: uptake is not measured: {missing}.",)
+
+
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
@@ -126,6 +163,8 @@ def test_what_is_missing_is_named(dataset: Callable[[], Dataset], missing: str) 
 def test_a_pinhole_a_missing_duration_and_a_missing_background_are_named() -> None:
     pinhole = replace(scan(header()), pinhole=True)
     assert "collimator magnifies" in with_uptake(findings(), pinhole, CAMERA).remarks[0]
+    untold = replace(scan(header()), pinhole=None)
+    assert "no CollimatorType" in with_uptake(findings(), untold, CAMERA).remarks[0]
     endless = scan(header(), seconds=None)
     assert "ActualFrameDuration" in with_uptake(findings(), endless, CAMERA).remarks[0]
     crowded = findings(replace(MEASURED, background_counts_per_pixel=None))

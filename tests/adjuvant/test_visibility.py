@@ -42,6 +42,18 @@ def test_a_hot_pixel_of_noise_suppresses_nothing() -> None:
     np.testing.assert_array_equal(without_suppressed(gland, counts), gland)
 
 
+def test_contamination_beside_the_gland_suppresses_nothing() -> None:
+    gland, counts = gland_and_counts(0.7)
+    counts[100:112, 50:62] = 5000
+    np.testing.assert_array_equal(without_suppressed(gland, counts), gland)
+
+
+def test_the_hottest_part_stays_where_nothing_is_above_the_background() -> None:
+    gland, counts = gland_and_counts(0.9)
+    counts[~gland] = 5000
+    assert without_suppressed(gland, counts)[LEFT].all()
+
+
 def test_an_empty_gland_and_an_empty_image_stay_empty() -> None:
     nothing = np.zeros((64, 64), bool)
     assert not without_suppressed(nothing, np.zeros((64, 64), np.float32)).any()

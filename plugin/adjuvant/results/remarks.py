@@ -97,10 +97,10 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "keine Fläche in cm²: PixelSpacing fehlt im Header",
         "nl": "geen oppervlakte in cm²: PixelSpacing ontbreekt in de header",
     },
-    "no area in cm²: PixelSpacing is not two positive numbers": {
-        "fr": "pas de surface en cm² : PixelSpacing n’est pas deux nombres positifs",
-        "de": "keine Fläche in cm²: PixelSpacing ist nicht zwei positive Zahlen",
-        "nl": "geen oppervlakte in cm²: PixelSpacing is niet twee positieve getallen",
+    "no area in cm²: PixelSpacing is not two numbers from {low} to {high}": {
+        "fr": "pas de surface en cm² : PixelSpacing n’est pas deux nombres de {low} à {high}",
+        "de": "keine Fläche in cm²: PixelSpacing ist nicht zwei Zahlen von {low} bis {high}",
+        "nl": "geen oppervlakte in cm²: PixelSpacing is niet twee getallen van {low} tot {high}",
     },
     "cold nodules are candidates for a second look: some are none, others are missed": {
         "fr": "nodules froids : à relire, certains n’en sont pas, d’autres manquent",
@@ -171,6 +171,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "fr": "fixation non mesurée : pas de fond autour de la glande",
         "de": "Uptake nicht gemessen: kein Untergrund um die Schilddrüse",
         "nl": "opname niet gemeten: geen achtergrond rond de schildklier",
+    },
+    "uptake is not measured: the injection is later than the acquisition": {
+        "fr": "fixation non mesurée : l’injection est postérieure à l’acquisition",
+        "de": "Uptake nicht gemessen: die Injektion liegt nach der Aufnahme",
+        "nl": "opname niet gemeten: de injectie is later dan de acquisitie",
     },
     "uptake is not measured: RadionuclideTotalDose {dose} cannot be an activity in MBq": {
         "fr": "fixation non mesurée : RadionuclideTotalDose {dose} n’est pas une activité en MBq",

@@ -168,7 +168,7 @@ def test_an_image_scaled_to_255_is_no_overflow():
     ("spacing", "collimator", "remark"),
     [
         (None, "PARA", "No area in cm²: the header has no PixelSpacing."),
-        (["0", "0"], "PARA", "No area in cm²: PixelSpacing is not two positive numbers."),
+        (["0", "0"], "PARA", "No area in cm²: PixelSpacing is not two numbers from 0.05 to 50."),
         (["2", "2"], "PINH", "No area in cm²: the collimator magnifies (pinhole or focused)."),
         (["2", "2"], "", "The header does not tell the collimator"),
     ],

@@ -108,6 +108,9 @@ def every_remark_on_uptake() -> Iterator[str]:
     whole.EnergyWindowVector = [1, 2]
     yield from said(scan)
     del whole.EnergyWindowVector
+    given.RadiopharmaceuticalStartDateTime = "20260105110000"
+    yield from said(scan)
+    del given.RadiopharmaceuticalStartDateTime
     given.RadionuclideTotalDose = 8e7
     yield from said(scan)
     given.RadionuclideTotalDose = 80
