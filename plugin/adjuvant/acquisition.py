@@ -60,6 +60,15 @@ VIEWS_BY_WORD = {
     "posterior": r"\b(post|posterior|posterieure?|posteriore|dorsal)\b",
 }
 
+# Whatever the order and language: "Oblique antérieure gauche", "OBL ANT D", "links ventral schräg".
+OBLIQUE = re.compile(r"\b(obl|schrag|schuin)")
+LATERAL = re.compile(r"\b(lat|lateral|profil|seitlich)")
+SIDES_BY_WORD = {
+    "left": r"\b(left|lt|l|gauche|g|link\w*|sinistr\w*|izquierd\w*)\b",
+    "right": r"\b(right|rt|r|droite?|d|recht\w*|destr\w*|derech\w*)\b",
+}
+FACES_BY_WORD = {"anterior": r"\b(ant\w*|ventral\w*)", "posterior": r"\b(post\w*|dorsal\w*)"}
+
 # "Thyroid 20 min post inj", "post thyroidectomy", "decubitus dorsal" name no view.
 ALSO_NO_VIEW = re.compile(r"\b(post|dorsal|ventral)\b")
 
@@ -158,8 +167,21 @@ def _view_in_words(words: str) -> str | None:
     folded = _folded(words)
     named = [view for view, pattern in VIEWS_BY_WORD.items() if re.search(pattern, folded)]
     oblique = [view for view in named if "oblique" in view]
+    if not oblique and OBLIQUE.search(folded):
+        return _oblique_in_words(folded)
     chosen = oblique or named
+    if chosen in (["anterior"], ["posterior"]) and LATERAL.search(folded):
+        return None
     return chosen[0] if len(chosen) == 1 else None
+
+
+def _oblique_in_words(folded: str) -> str | None:
+    """The oblique view whose side and face are named apart; None unless it is one of each."""
+    side, face = (
+        [word for word, pattern in words.items() if re.search(pattern, folded)]
+        for words in (SIDES_BY_WORD, FACES_BY_WORD)
+    )
+    return f"{side[0]} {face[0]} oblique" if len(side) == len(face) == 1 else None
 
 
 def several_windows(header: Dataset) -> bool:

@@ -68,10 +68,5 @@ def _new(found: Mask, known: Mask) -> int:
 
 
 def _area_difference(active: Findings, candidate: Findings) -> float | None:
-    first, second = _area(active), _area(candidate)
+    first, second = active.gland_area_cm2, candidate.gland_area_cm2
     return None if first is None or second is None else second - first
-
-
-def _area(findings: Findings) -> float | None:
-    areas = (one.gland_area_cm2 for one in findings.measures if one.gland_area_cm2 is not None)
-    return next(areas, None)

@@ -252,15 +252,15 @@ def _examine(data: bytes, reader: Reader, network: Network, plan: Plan, last: bo
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    """The measures of an outcome as REST shows them; the area is of the first frame with one, and
-    cold nodules are None where no model looked for any."""
+    """The measures of an outcome as REST shows them; the area is of the first frame that shows a
+    gland and has one, and cold nodules are None where no model looked for any."""
     findings = outcome.findings
     nodules = sum(segment.type.value in NODULES for segment in findings.segments)
-    areas = (m.gland_area_cm2 for m in findings.measures if m.gland_area_cm2 is not None)
+    looked = findings.gland_seen and "nodules" in outcome.steps_ms
     return {
         "gland_seen": findings.gland_seen,
-        "gland_area_cm2": next(areas, None),
-        "cold_nodules": nodules if "nodules" in outcome.steps_ms else None,
+        "gland_area_cm2": findings.gland_area_cm2,
+        "cold_nodules": nodules if looked else None,
         "frames": [asdict(measure) for measure in findings.measures],
         "remarks": list(findings.remarks),
     }

@@ -62,6 +62,12 @@ class Findings:
     remarks: tuple[str, ...]
 
     @property
+    def gland_area_cm2(self) -> float | None:
+        """On the first frame that shows a gland and has an area; None where there is no such."""
+        areas = (one.gland_area_cm2 for one in self.measures if one.gland_pixels)
+        return next((area for area in areas if area is not None), None)
+
+    @property
     def gland_seen(self) -> bool:
         """True where any frame shows any segment."""
         return any(bool(segment.masks.any()) for segment in self.segments)

@@ -2,7 +2,9 @@
 
 Contrast is the part of the counts that the nodule takes away: one, less its mean counts over those
 of the gland about it, as `docs/truth.md` has it for simulated nodules, with the gland beside it in
-the place of the gland without it. Counts are not corrected for what lies in front and behind.
+the place of the gland without it. Counts are not corrected for what lies in front and behind. What
+a nodule has outside of the gland's outline lacks counts for another reason and is left out; of one
+that lies mostly there, nothing is told.
 """
 
 from __future__ import annotations
@@ -28,7 +30,19 @@ LEAST_REACH_PIXELS = 2.0
 FEWEST_PIXELS = 12
 # Of a nodule's pixels: with fewer in a lobe it lies between the lobes, or is astride of them.
 MOSTLY = 0.5
+# Of a nodule's pixels: with fewer in the gland it has no contrast (`docs/truth.md`, detectable).
+INSIDE = 0.6
 DIRECTIONS = 90
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where a nodule lies, bool (rows, columns) each: the whole gland, the gland without any
+    nodule, and the lobes by their code, empty where they are not told apart."""
+
+    gland: Mask
+    healthy: Mask
+    lobes: Mapping[str, Mask]
 
 
 @dataclass(frozen=True)
@@ -49,15 +63,14 @@ class NoduleMeasures:
 def measure_nodule(
     counts: Image,
     nodule: Mask,
-    around: Mask,
-    lobes: Mapping[str, Mask],
+    around: Around,
     spacing_mm: tuple[float, float] | None,
 ) -> NoduleMeasures:
     """Measure a nodule that is not empty; all arrays are (rows, columns) of one view.
 
-    `around` is the gland without any nodule, `lobes` are masks by code, empty where they are not
-    told apart; `spacing_mm` is None where pixels have no one size.
+    `spacing_mm` is None where pixels have no one size.
     """
+    lobes = around.lobes
     lobe = next((code for code, mask in lobes.items() if _mostly_in(nodule, mask)), None)
     return NoduleMeasures(
         None if spacing_mm is None else longest_diameter(nodule, spacing_mm),
@@ -80,16 +93,20 @@ def longest_diameter(mask: Mask, spacing: tuple[float, float]) -> float:
     return float((along.max(axis=0) - along.min(axis=0)).max() + math.sqrt(spacing[0] * spacing[1]))
 
 
-def contrast(counts: Image, nodule: Mask, around: Mask) -> float | None:
-    """See the module; None where too little of `around` is near, or holds no counts."""
+def contrast(counts: Image, nodule: Mask, around: Around) -> float | None:
+    """See the module; None where too little of the nodule is in the gland, or too little healthy
+    gland is near, or it holds no counts."""
+    inside = nodule & around.gland
+    if np.count_nonzero(inside) < INSIDE * np.count_nonzero(nodule):
+        return None
     diameter = 2 * math.sqrt(np.count_nonzero(nodule) / math.pi)
     reach = max(REACH * diameter, LEAST_REACH_PIXELS)
     window = window_around(nodule, math.ceil(reach))
-    near = around[window] & (distance_transform_edt(~nodule[window]) <= reach)
+    near = around.healthy[window] & (distance_transform_edt(~nodule[window]) <= reach)
     if np.count_nonzero(near) < FEWEST_PIXELS:
         return None
     expected = float(counts[window][near].mean(dtype=np.float64))
-    found = float(counts[nodule].mean(dtype=np.float64))
+    found = float(counts[inside].mean(dtype=np.float64))
     return 1 - found / expected if expected > 0 else None
 
 

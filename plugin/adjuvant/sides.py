@@ -23,8 +23,8 @@ TOWARDS_THE_LEFT = {
     "right posterior oblique": False,
 }
 
-# Below this cosine a row does not run from one side of the patient to the other.
-CLEARLY_SIDEWAYS = 0.5
+# Below this cosine a row or a column does not clearly run along an axis of the patient.
+CLEARLY = 0.5
 
 
 def right_is_on_the_left(frame: Frame, header: Dataset) -> bool | None:
@@ -34,13 +34,17 @@ def right_is_on_the_left(frame: Frame, header: Dataset) -> bool | None:
 
 
 def contradicted(frame: Frame, header: Dataset) -> bool:
-    """True where the header says that the row runs the other way than it does in this view.
+    """True where the header says that the row runs another way than it does in this view, or that
+    the head is not at the top.
 
-    A mirrored image says so in Patient Orientation (PS3.3 C.7.6.1.1.1) or in the detector's Image
-    Orientation (C.8.4.11); where that contradicts the view, a side would be a guess.
+    A mirrored or turned image says so in Patient Orientation (PS3.3 C.7.6.1.1.1) or in the
+    detector's Image Orientation (C.8.4.11); where that contradicts the view, a side would be a
+    guess, and so would be what is above and below.
     """
     expected = TOWARDS_THE_LEFT.get(frame.view or "")
-    return expected is not None and any(said != expected for said in _said(frame, header))
+    if expected is None:
+        return False
+    return _turned(frame, header) or any(said != expected for said in _said(frame, header))
 
 
 def contradicted_frames(scan: Scan) -> frozenset[int]:
@@ -53,10 +57,24 @@ def _said(frame: Frame, header: Dataset) -> Iterator[bool]:
     row = str((values(header, "PatientOrientation") or [""])[0])
     if row[:1] in ("L", "R"):
         yield row.startswith("L")
-    detector = _detector(frame, header)
-    cosines = numbers(detector, "ImageOrientationPatient") if detector is not None else []
-    if len(cosines) == 6 and abs(cosines[0]) >= CLEARLY_SIDEWAYS:
+    cosines = _cosines(frame, header)
+    if len(cosines) == 6 and abs(cosines[0]) >= CLEARLY:
         yield cosines[0] > 0
+
+
+def _turned(frame: Frame, header: Dataset) -> bool:
+    """Whether the header says that rows run along the body, or columns towards the head."""
+    row, column = (*(str(one) for one in values(header, "PatientOrientation")), "", "")[:2]
+    if row[:1] in ("H", "F") or column[:1] == "H":
+        return True
+    cosines = _cosines(frame, header)
+    return len(cosines) == 6 and (abs(cosines[2]) >= CLEARLY or cosines[5] >= CLEARLY)
+
+
+def _cosines(frame: Frame, header: Dataset) -> list[float]:
+    """Those of row and column of the frame's detector, six, or none or others where told so."""
+    detector = _detector(frame, header)
+    return [] if detector is None else list(numbers(detector, "ImageOrientationPatient"))
 
 
 def _detector(frame: Frame, header: Dataset) -> Dataset | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from adjuvant.findings import Findings, FrameMeasures, Segment
 from adjuvant.measure import pixel_area_cm2
-from adjuvant.nodule_measures import NoduleMeasures, measure_nodule
+from adjuvant.nodule_measures import Around, NoduleMeasures, measure_nodule
 from adjuvant.preprocess import Mask
 from adjuvant.scan import Frame, Scan
 
@@ -69,9 +69,10 @@ def _with_nodules(
     if not nodules:
         return structures
     lobes = {one.type.value: one.masks[place] for one in seen.values() if one.type.value in LOBES}
-    around = segments[0].masks[place] & ~np.any(list(nodules.values()), axis=0)
+    gland = segments[0].masks[place]
+    around = Around(gland, gland & ~np.any(list(nodules.values()), axis=0), lobes)
     measured = {
-        number: measure_nodule(frame.counts, mask, around, lobes, spacing_mm)
+        number: measure_nodule(frame.counts, mask, around, spacing_mm)
         for number, mask in nodules.items()
     }
     return [replace(one, nodule=measured.get(one.segment_number)) for one in structures]

@@ -105,11 +105,12 @@ def _percent(
 
 
 def _compared(frame: int, percent: float, reference: tuple[float, float] | None) -> list[str]:
+    percent = round(percent, 2)
     if reference is None or reference[0] <= percent <= reference[1]:
         return []
     side = "below" if percent < reference[0] else "above"
     span = f"{reference[0]:g} to {reference[1]:g} %"
-    return [f"Frame {frame}: uptake of {percent:.1f} % is {side} the reference range {span}."]
+    return [f"Frame {frame}: uptake of {percent:.2f} % is {side} the reference range {span}."]
 
 
 def activity_mbq(header: Dataset) -> float:

@@ -73,6 +73,40 @@ def test_a_frame_is_named_only_where_the_header_contradicts_its_view(
     assert contradicted_frames(scan) == (frozenset({1}) if mirrored else frozenset())
 
 
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (["L", "F"], False),
+        (["F", "R"], True),
+        (["L", "H"], True),
+        (["H", "L"], True),
+        (["L"], False),
+    ],
+)
+def test_an_image_whose_head_is_not_at_the_top_contradicts_its_view(
+    orientation: list[str], turned: bool
+):
+    scan = scan_of(nm_dataset(thyroid_counts(), PatientOrientation=orientation))
+    assert contradicted_frames(scan) == (frozenset({1}) if turned else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("cosines", "turned"),
+    [
+        ([1, 0, 0, 0, 0, -1], False),
+        ([1, 0, 0, 0, 0, 1], True),
+        ([0, 0, -1, -1, 0, 0], True),
+        ([1, 0, 0, 0, 1, 0], False),
+    ],
+)
+def test_a_detector_that_looks_at_a_turned_patient_contradicts_the_view(
+    cosines: list[float], turned: bool
+):
+    source = nm_dataset(thyroid_counts())
+    source.DetectorInformationSequence[0].ImageOrientationPatient = cosines
+    assert contradicted_frames(scan_of(source)) == (frozenset({1}) if turned else frozenset())
+
+
 def test_a_header_without_a_view_contradicts_nothing():
     source = nm_dataset(thyroid_counts(), PatientOrientation=["R", "F"])
     del source.DetectorInformationSequence[0].ViewCodeSequence

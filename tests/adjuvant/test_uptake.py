@@ -107,8 +107,10 @@ def test_the_day_of_the_injection_is_not_guessed(
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
-        ((0.2, 2.0), "Frame 1: uptake of 12.5 % is above the reference range 0.2 to 2 %."),
-        ((20.0, 30.0), "Frame 1: uptake of 12.5 % is below the reference range 20 to 30 %."),
+        ((0.2, 2.0), "Frame 1: uptake of 12.50 % is above the reference range 0.2 to 2 %."),
+        ((20.0, 30.0), "Frame 1: uptake of 12.50 % is below the reference range 20 to 30 %."),
+        ((12.51, 30.0), "Frame 1: uptake of 12.50 % is below the reference range 12.51 to 30 %."),
+        ((12.5, 30.0), None),
         ((5.0, 15.0), None),
         (None, None),
     ],

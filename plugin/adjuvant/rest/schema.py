@@ -111,7 +111,9 @@ def _is_valid(value: Any, schema: Schema) -> bool:
 
 def _is_number(value: Any) -> bool:
     """JSON's numbers: 1e999 is none, and neither is true."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _shown(value: Any) -> str:

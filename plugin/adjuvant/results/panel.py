@@ -131,7 +131,7 @@ def window_top(frame: Frame, findings: Findings, place: int) -> float:
     for segment in findings.segments:
         seen |= segment.masks[place]
     values, share = (frame.counts[seen], 99.0) if seen.any() else (frame.counts, 99.8)
-    return max(float(np.percentile(values, share)), 1.0)
+    return float(np.percentile(values, share)) or float(frame.counts.max()) or 1.0
 
 
 def displayed_size(scan: Scan, side: int) -> tuple[int, int]:
@@ -223,7 +223,7 @@ def _draw_colour_bar(canvas: Image.Image, panel: Panel, window: float, look: Loo
     style = Style(round(panel.unit * 0.8), FAINT_INK)
     beside = left + BAR_WIDTH + round(panel.unit * 0.3)
     room = panel.left + panel.image[0] + panel.gutter - beside
-    highest = f"≥ {number(window, 0, look.texts)}"
+    highest = f"≥ {number(window, 0 if window >= 10 else 2, look.texts)}"
     write(draw, (beside, top), highest, fitted(highest, style, room))
     write(draw, (beside, top + height), "0", style, "ls")
     for line, word in enumerate(look.texts.counts_per_pixel):

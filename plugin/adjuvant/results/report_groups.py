@@ -67,8 +67,10 @@ def summary(
 
 def closer_looks(source: Dataset, findings: Findings, made_by: Algorithm) -> list[Dataset]:
     """TID 1501 for each model that looked closer at what the first one found: which, and how many
-    places it marked."""
-    groups = []
+    places it marked. None where nothing was found that could be looked at."""
+    groups: list[Dataset] = []
+    if not findings.gland_seen:
+        return groups
     for place, model in enumerate(made_by.models[1:], start=1):
         label = f"Analysis, {model.title}"
         uid = uids.tracking_uid(source.SOPInstanceUID, f"{label} {made_by.digest}")

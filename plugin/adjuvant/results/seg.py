@@ -35,7 +35,7 @@ from adjuvant.results.datasets import coded, dataset, file_meta_of, padded, plai
 from adjuvant.results.identity import copy_identity, require_uids
 from adjuvant.results.report_codes import coding_scheme
 from adjuvant.scan import Frame, Scan
-from adjuvant.structures import NODULES
+from adjuvant.structures import LOBES, NODULES
 
 FRAME_CONTENT = Tag("FrameContentSequence")
 FRAME_LABEL = Tag("FrameLabel")
@@ -176,7 +176,7 @@ def _write_frames(result: Dataset, scan: Scan, segments: tuple[Segment, ...]) ->
         (number, place)
         for number, segment in enumerate(segments)
         for place in range(len(scan.frames))
-        if segment.type.value not in NODULES or segment.masks[place].any()
+        if _is_written(segment, place, segments)
     ]
     derivations = [_derivation(scan.header, frame.number) for frame in scan.frames]
     result.PerFrameFunctionalGroupsSequence = [
@@ -187,6 +187,18 @@ def _write_frames(result: Dataset, scan: Scan, segments: tuple[Segment, ...]) ->
     result.SegmentsOverlap = "YES" if _overlap(segments) else "NO"
     masks = np.stack([segments[number].masks[place] for number, place in written])
     result.add_new("PixelData", "OB", pack(masks))
+
+
+def _is_written(segment: Segment, place: int, segments: tuple[Segment, ...]) -> bool:
+    """Whether this view has a frame of the segment: an empty one says that it was sought there.
+
+    Lobes are sought together, and not on every view; nodules lie on one.
+    """
+    if segment.type.value in NODULES:
+        return bool(segment.masks[place].any())
+    if segment.type.value in LOBES:
+        return any(one.masks[place].any() for one in segments if one.type.value in LOBES)
+    return True
 
 
 def _overlap(segments: tuple[Segment, ...]) -> bool:

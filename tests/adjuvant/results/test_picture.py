@@ -122,6 +122,13 @@ def test_the_window_follows_the_gland_and_not_a_contamination():
     assert window_top(hot.frames[0], findings(scan, seen=False), 0) == 5000
 
 
+def test_the_window_of_a_rescaled_scan_reaches_its_own_brightest_counts():
+    frame = views("anterior").frames[0]
+    small = replace(frame, counts=frame.counts * np.float32(0.001))
+    found = findings(views("anterior"))
+    assert window_top(small, found, 0) == pytest.approx(window_top(frame, found, 0) / 1000)
+
+
 def test_a_view_without_a_name_is_called_by_its_number():
     frame = views("anterior").frames[0]
     assert view_title(frame, TEXTS["de"], numbered=False) == "Ventral"

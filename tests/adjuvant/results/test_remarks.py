@@ -174,8 +174,8 @@ def test_numbers_and_views_in_a_remark_are_written_as_the_language_does():
         "the outline is less certain."
     )
     assert "(12.345, unter 50.000)" in translate(few, "de")
-    high = "Frame 1: uptake of 12.5 % is above the reference range 0.25 to 2 %."
-    assert "12,5 %" in translate(high, "de")
+    high = "Frame 1: uptake of 12.50 % is above the reference range 0.25 to 2 %."
+    assert "12,50 %" in translate(high, "de")
     assert "(0,25 à 2 %)" in translate(high, "fr")
     view = "Frame 2: lobes are not told apart: a posterior view is not split."
     assert "Face postérieure" in translate(view, "fr")
