@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adjuvant.health import utc
-from adjuvant.job import RETRIABLE, STATES, Filter, Job
+from adjuvant.job import RETRIABLE, STATES, Filter, Job, told
 from adjuvant.rest.schema import Schema
 from adjuvant.rest.status import TEXT, TEXT_OR_NULL, TIME
 from adjuvant.rest.table import LARGEST_NUMBER, VARIABLES, Answer, Asked, Problem, Route
@@ -152,7 +152,10 @@ def _cancel(asked: Asked, desk: Desk) -> dict[str, Any]:
         now = _find(asked, desk).state
         state = "its results are being stored" if now == "running" else f"it is {now}"
         raise Problem(409, "Too late", f"Job {job.id} cannot be cancelled: {state}")
-    return public(_find(asked, desk))
+    cancelled = _find(asked, desk)
+    if job.state != "running":  # else the worker says so, when it notices
+        desk.log.info(told("job-cancelled", cancelled, reason=cancelled.reason))
+    return public(cancelled)
 
 
 def _retry(asked: Asked, desk: Desk) -> dict[str, Any]:
