@@ -32,8 +32,8 @@ setup-dev: ## the same, with what tests, linters and benchmarks need
 install: ## a copy for an Orthanc that runs already (PREFIX=/opt/adjuvant)
 	@deploy/install-to.sh "$(PREFIX)"
 
-doctor: ## what is wrong and how to mend it (CONFIGURATION=/etc/orthanc)
-	@PYTHONPATH=plugin python3 -m adjuvant doctor --configuration $(CONFIGURATION) $(ARGS)
+doctor: ## what is wrong and how to mend it (PREFIX=/opt/adjuvant CONFIGURATION=/etc/orthanc)
+	@PYTHONPATH="$(or $(PREFIX),.)/plugin" python3 -m adjuvant doctor --configuration $(CONFIGURATION) $(ARGS)
 
 demo: setup ## a scan in, results out, on a real Orthanc (ARGS=--exit ends it afterwards)
 	@$(PYTHON) -m deploy.demo $(ARGS)

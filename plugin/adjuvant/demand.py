@@ -105,7 +105,7 @@ class Demand:
     def queue(self, held: Held, priority: int | None = None, *, by_person: bool = True) -> int:
         """Have every readable instance read by every reader; how many jobs are queued by that.
 
-        `priority` is that of these jobs, else the readers'. What is done stays as it is, unless
+        `priority` is that of these jobs, else 0. What is done stays as it is, unless
         its results are gone. Raises ModelFault as long as no model could be read.
         """
         readers = self._readers()

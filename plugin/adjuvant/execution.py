@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from adjuvant.delivery import chosen, deliver, deliver_refusal
 from adjuvant.errors import AdjuvantError, Fault, Refusal, explain
 from adjuvant.gathering import POLL_S, NotStable, gather
-from adjuvant.health import event
 from adjuvant.image import read_header
-from adjuvant.job import End, Job, Task
+from adjuvant.job import End, Job, Task, told
 from adjuvant.loading import Loading
 from adjuvant.pipeline import Outcome, analyse
 from adjuvant.reader import Reader
@@ -93,8 +92,9 @@ class Execution:
             self._write(partial(ledger.drop, job))
         except Superseded as superseded:
             self._write(partial(ledger.finish, job, End("superseded", reason=str(superseded))))
+            self._around.log.info(told("job-superseded", job, reason=superseded))
         except Cancelled:
-            self._around.log.info(_told("job-cancelled", job))
+            self._around.log.info(told("job-cancelled", job))
         except NotStable as waiting:
             self._write(partial(ledger.put_back, job, POLL_S, str(waiting)))
         except Refusal as refusal:
@@ -121,12 +121,12 @@ class Execution:
     def _finish(self, job: Job, end: End) -> None:
         self._write(partial(self._around.ledger.finish, job, end))
         if end.state == "refused":
-            self._around.log.info(_told("job-refused", job, code=end.code, reason=end.reason))
+            self._around.log.info(told("job-refused", job, code=end.code, reason=end.reason))
             return
         if job.task.level == "instance":
             self._around.health.succeed(time.time())
         total = f"{sum(end.steps_ms.values()):.0f}"
-        self._around.log.info(_told("job-done", job, ms=total, results=len(end.results)))
+        self._around.log.info(told("job-done", job, ms=total, results=len(end.results)))
 
     def _gather(self, job: Job) -> End:
         return gather(job, self._reader(job), self._plan.rulebook.active.rules, self._around)
@@ -199,7 +199,7 @@ class Execution:
             self._give_up(job, "fault", reason)
         else:
             self._write(partial(ledger.postpone, job, reason, self._plan.retry_s))
-            self._around.log.warning(_told("job-put-off", job, reason=reason))
+            self._around.log.warning(told("job-put-off", job, reason=reason))
 
     def _hung(self, job: Job, fault: Hung) -> None:
         """A scan that hangs twice in a row is not tried a third time: each costs a thread."""
@@ -209,18 +209,11 @@ class Execution:
             self._give_up(job, HUNG, str(fault))
         else:
             self._write(partial(ledger.postpone, job, str(fault), retry_s, HUNG))
-            self._around.log.error(_told("job-put-off", job, code=HUNG, reason=fault))
+            self._around.log.error(told("job-put-off", job, code=HUNG, reason=fault))
 
     def _give_up(self, job: Job, code: str, reason: str) -> None:
         self._write(partial(self._around.ledger.finish, job, End("failed", code, reason)))
-        self._around.log.error(_told("job-failed", job, code=code, reason=reason))
-
-
-def _told(kind: str, job: Job, **fields: object) -> str:
-    """A line of the log about a job, which names Orthanc's identifier and no patient."""
-    task = job.task
-    names = {"instance": task.instance, "interpretation": task.interpretation}
-    return event(kind, job=job.id, **names, model=task.model, attempt=job.attempts, **fields)
+        self._around.log.error(told("job-failed", job, code=code, reason=reason))
 
 
 def _examine(data: bytes, reader: Reader, network: Network, plan: Plan, last: bool) -> Examined:

@@ -17,8 +17,8 @@ from typing import Protocol
 CAPACITY = 100_000
 CURSOR = "changes"
 
-# What a planar scan can be (PS3.4 B.5): NM, and the Secondary Capture classes, under which
-# some cameras file theirs. The rules look at the rest of the header.
+# What gets a job (PS3.4 B.5): NM, and the Secondary Capture classes, under which some cameras file
+# theirs. These are never read: their job says why. The rules look at the rest of the header.
 READABLE_SOP_CLASSES = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.20",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from adjuvant.health import event
+
 ENDED = ("done", "refused", "failed", "superseded", "cancelled")
 RETRIABLE = ("refused", "failed", "cancelled")  # by a person, one job at a time
 STATES = ("queued", "running", *ENDED)
@@ -75,3 +77,10 @@ class End:
     steps_ms: dict[str, float] = field(default_factory=dict)
     results: list[dict[str, str]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+
+
+def told(kind: str, job: Job, **fields: object) -> str:
+    """A line of the log about a job, which names Orthanc's identifier and no patient."""
+    task = job.task
+    names = {"instance": task.instance, "interpretation": task.interpretation}
+    return event(kind, job=job.id, **names, model=task.model, attempt=job.attempts, **fields)

@@ -47,19 +47,24 @@ class Ledger:
         with self._lock:
             self._database.close()
 
-    def recover(self, maximum_attempts: int) -> int:
-        """At start: what ran when the process ended is queued again; the number of such jobs.
-
-        A job that was cut short at its last attempt has failed: it may be what ends the process.
-        What had been put off is due at once: its time was that of another process' clock.
-        """
+    def fail_crashed(self, maximum_attempts: int) -> list[Job]:
+        """At start, first: what was cut short at its last attempt has failed, as it may be what
+        ends the process; these jobs."""
         reason = f"Orthanc ended during each of {maximum_attempts} attempts"
         with self._writing() as database:
-            database.execute(
+            rows = database.execute(
                 "UPDATE jobs SET state='failed', code='crash', reason=?, finished=? "
-                "WHERE state='running' AND attempts>=?",
+                "WHERE state='running' AND attempts>=? RETURNING *",
                 (reason, time.time(), maximum_attempts),
-            )
+            ).fetchall()
+        return [self._job(row) for row in rows]
+
+    def recover(self) -> int:
+        """At start: what ran when the process ended is queued again; the number of such jobs.
+
+        What had been put off is due at once: its time was that of another process' clock.
+        """
+        with self._writing() as database:
             database.execute("UPDATE jobs SET due=0 WHERE state='queued' AND due>0")
             return database.execute(
                 "UPDATE jobs SET state='queued', code=NULLIF(code, 'delivering'), due=0 "

@@ -30,6 +30,7 @@ from adjuvant.health import Log
 from adjuvant.image import Limits
 from adjuvant.inbox import CURSOR
 from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.job import told
 from adjuvant.keeping import Folders, ModelKeeping
 from adjuvant.ledger import Ledger, LedgerCorrupt, LedgerFault, set_aside
 from adjuvant.lock import LedgerHeld, hold
@@ -239,7 +240,9 @@ class Service:
         """Queue what was cut short; at the very first start, decide where the log begins."""
         recall(ledger.path.parent, self._desk.health)
         self._desk.health.know(orthanc=archive.version(), **_installed())
-        recovered = ledger.recover(settings.maximum_attempts)
+        for job in ledger.fail_crashed(settings.maximum_attempts):
+            self._log.error(told("job-failed", job, code=job.code, reason=job.reason))
+        recovered = ledger.recover()
         if recovered:
             self._log.warning(f"{recovered} jobs were cut short and are queued again")
         if ledger.note(CURSOR) is None:

@@ -99,6 +99,26 @@ def test_jobs_are_filtered_by_state(desk: Desk) -> None:
     assert job["reason"] == "Rows is 4096, at most 2048"  # type: ignore[has-type]
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "thyroid%200.2.0%20%2B%20cold-nodules%200.2.0",
+        "thyroid+0.2.0+%2B+cold-nodules+0.2.0",
+        "thyroid 0.2.0 + cold-nodules 0.2.0",  # by an Orthanc that decodes what it hands over
+    ],
+)
+def test_jobs_of_a_chain_are_found(desk: Desk, model: str) -> None:
+    fill(desk.open_ledger)
+    desk.open_ledger.add([Task("a", "thyroid", "thyroid 0.2.0 + cold-nodules 0.2.0", "e")])
+    status, document = get(desk, "jobs", model=model)
+    assert (status, document["total"]) == (200, 1)
+
+
+@pytest.mark.parametrize("model", ["thyroid 0.2.0 +", "+ thyroid 0.2.0", "thyroid 0.2.0 + thyroid"])
+def test_half_a_chain_is_400(desk: Desk, model: str) -> None:
+    assert get(desk, "jobs", model=model)[0] == 400
+
+
 def test_one_job_is_found_by_its_number(desk: Desk) -> None:
     assert desk.ledger is not None
     fill(desk.ledger)
@@ -272,7 +292,7 @@ def test_what_cannot_be_a_scan_is_422(asked: tuple[Desk, SmallOrthanc]) -> None:
     orthanc.classes[SCAN] = "1.2.840.10008.5.1.4.1.1.2"
     status, document = post(desk, f"studies/{STUDY}/analyze")
     assert (status, document["error"]) == (422, "Nothing to analyze")
-    assert document["details"] == "None of 1 instances can be a scan: NM or Secondary Capture"
+    assert document["details"] == "None of 1 instances can be a scan: only NM is read"
 
 
 def test_an_orthanc_in_trouble_is_503(asked: tuple[Desk, SmallOrthanc]) -> None:

@@ -68,6 +68,17 @@ def test_a_queued_job_is_cancelled_at_once_and_never_claimed(desk: Desk) -> None
     assert desk.open_ledger.claim() is None
 
 
+def test_the_log_tells_of_a_job_that_is_cancelled_before_it_runs(desk: Desk) -> None:
+    lines: list[str] = []
+    desk.log = Log(lines.append, lines.append, lines.append)
+    desk.open_ledger.add([READER.task(SCAN)])
+    post(desk, "jobs/1/cancel")
+    claimed(desk, OTHER)
+    post(desk, "jobs/2/cancel")  # the worker tells of this one
+    names = f'instance={SCAN} interpretation=thyroid model="{READER.algorithm.title}"'
+    assert lines == [f'job-cancelled job=1 {names} attempt=0 reason="cancelled by gina"']
+
+
 def test_of_a_running_job_that_is_cancelled_nothing_is_stored(desk: Desk) -> None:
     job = claimed(desk)
     assert post(desk, "jobs/1/cancel")[1]["state"] == "cancelled"

@@ -156,7 +156,7 @@ def test_a_start_under_a_clock_that_was_set_back_finds_everything_due(tmp_path: 
     before.postpone(claimed(before), "Orthanc does not answer", 3600.0)
     before.close()
     after = Ledger(tmp_path / "ledger.sqlite", clock=lambda: 5.0)
-    after.recover(maximum_attempts=8)
+    after.recover()
     assert after.wait_s() == 0
     assert after.claim() is not None
     after.close()
@@ -196,16 +196,17 @@ def test_what_ran_at_a_crash_is_queued_again_by_the_next_start(tmp_path: Path) -
     job = claimed(before)
     before.close()
     after = Ledger(path)
-    assert after.recover(maximum_attempts=8) == 1
+    assert after.fail_crashed(maximum_attempts=8) == []
+    assert after.recover() == 1
     assert state(after, job) == "queued"
     after.close()
 
 
 def test_a_job_that_was_cut_short_too_often_has_failed(ledger: Ledger) -> None:
     job = claimed(ledger)
-    assert ledger.recover(maximum_attempts=1) == 0
-    found = ledger.job(job.id)
-    assert found is not None
+    (found,) = ledger.fail_crashed(maximum_attempts=1)
+    assert ledger.recover() == 0
+    assert found == ledger.job(job.id)
     assert (found.state, found.code) == ("failed", "crash")
     assert found.reason == "Orthanc ended during each of 1 attempts"
 

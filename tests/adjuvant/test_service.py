@@ -16,6 +16,7 @@ import pytest
 from adjuvant.api import Desk
 from adjuvant.health import Health, Log
 from adjuvant.inbox import CURSOR, Inbox
+from adjuvant.job import Task
 from adjuvant.ledger import Ledger
 from adjuvant.service import LEDGER_FILE, SINCE_FILE, Host, Service
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
@@ -104,6 +105,19 @@ def test_a_corrupt_ledger_is_set_aside_and_a_new_one_begins(engine: Engine) -> N
     engine.run_until(lambda: engine.desk.ledger is not None, DataDirectory="state")
     assert any("set aside as ledger.sqlite.corrupt-" in line for line in engine.lines)
     Ledger(path).close()
+
+
+def test_a_job_that_ended_orthanc_at_each_attempt_is_told_of(engine: Engine) -> None:
+    path = engine.base / "state" / LEDGER_FILE
+    path.parent.mkdir()
+    ledger = Ledger(path)
+    ledger.add([Task("a", "thyroid", "thyroid 0.1.0", "digest")])
+    ledger.claim()
+    ledger.close()
+    engine.run_until(engine.is_("degraded"), DataDirectory="state", MaximumAttempts=1)
+    names = 'job=1 instance=a interpretation=thyroid model="thyroid 0.1.0" attempt=1'
+    reason = "Orthanc ended during each of 1 attempts"
+    assert f'job-failed {names} code=crash reason="{reason}"' in engine.lines
 
 
 def test_an_archive_that_does_not_answer_yet_is_waited_for(engine: Engine) -> None:

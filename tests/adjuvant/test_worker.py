@@ -364,6 +364,8 @@ def test_a_job_of_an_older_model_is_read_by_the_new_one(bench: Bench) -> None:
     job = bench.around.ledger.find(old)
     assert job is not None
     assert (job.state, job.reason) == ("superseded", "thyroid 0.0.9 is not in use any more")
+    (line,) = (line for line in bench.lines if line.startswith("job-superseded job=1 instance=a "))
+    assert line.endswith('reason="thyroid 0.0.9 is not in use any more"')
 
 
 def test_a_stop_during_a_job_puts_it_back_without_losing_an_attempt(bench: Bench) -> None:

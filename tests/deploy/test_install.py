@@ -178,3 +178,19 @@ def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(tmp_path: Path) 
     assert os.listdir(there / "plugin") == ["main.py"]
     assert {IN_SERVICE, "9.0.0"} <= set(os.listdir(there / "models" / "thyroid"))
     assert ".new" not in os.listdir(there)
+
+
+def test_the_doctor_examines_the_copy_that_was_installed(tmp_path: Path) -> None:
+    no_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "plugin", tmp_path / "plugin", ignore=no_caches)
+    (tmp_path / "orthanc.json").write_text('{"Name": "Hospital"}')
+    places = [f"PREFIX={tmp_path}", f"CONFIGURATION={tmp_path / 'orthanc.json'}"]
+    ended = subprocess.run(
+        ["make", "--silent", "doctor", *places],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f'-> set "PythonScript": "{tmp_path}/plugin/main.py"' in ended.stdout, ended.stderr

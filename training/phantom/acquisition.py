@@ -1,4 +1,7 @@
-"""Every random choice about how a patient is imaged, in one place."""
+"""Every random choice about how a patient is imaged, in one place.
+
+But noise, smoothing and where the detector is uneven or fails: `exposure` draws them.
+"""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ The first axis of a volume runs along the rows and the second down the columns, 
 nnU-Net store a planar image; a third counts the frames. Volumes whose axes point elsewhere are
 refused: nobody can say how they lie on the image.
 
-A value without a name is read by number: 1 is the gland, 2 a nodule. A picture of two values is
-background and gland, whichever these are.
+A value without a name is read by number: 1 is the gland, 2 a nodule. A picture of 0 and one other
+value is background and gland, whatever that value is.
 """
 
 from __future__ import annotations

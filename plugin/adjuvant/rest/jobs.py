@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adjuvant.health import utc
-from adjuvant.job import RETRIABLE, STATES, Filter, Job
+from adjuvant.job import RETRIABLE, STATES, Filter, Job, told
 from adjuvant.rest.schema import Schema
 from adjuvant.rest.status import TEXT, TEXT_OR_NULL, TIME
 from adjuvant.rest.table import LARGEST_NUMBER, VARIABLES, Answer, Asked, Problem, Route
@@ -21,6 +21,7 @@ LEVELS = ("instances", "series", "studies")
 DEFAULT_LIMIT = 100
 MAXIMUM_LIMIT = 1000
 LARGEST_PRIORITY = 1_000_000
+VERSION = "[a-z][a-z0-9-]{0,99} [0-9]{1,9}[.][0-9]{1,9}[.][0-9]{1,9}"
 
 NUMBER: Schema = {"type": "integer", "minimum": 0}
 JOB: Schema = {
@@ -73,8 +74,8 @@ FILTER: dict[str, Schema] = {
     },
     "model": {
         "type": "string",
-        "pattern": "^[a-z][a-z0-9-]{0,99} [0-9]{1,9}[.][0-9]{1,9}[.][0-9]{1,9}$",
-        "description": "a name and a version such as thyroid 0.1.0",
+        "pattern": f"^{VERSION}( [+] {VERSION})*$",
+        "description": "a name and a version such as thyroid 0.1.0, or several joined by ' + '",
     },
     "instance": VARIABLES["resource"],
     "since": {
@@ -103,7 +104,7 @@ ANALYZE: Schema = {
             "type": "integer",
             "minimum": -LARGEST_PRIORITY,
             "maximum": LARGEST_PRIORITY,
-            "description": "the highest is read first; what arrives by itself has 0",
+            "description": "the highest is read first, 0 by default; what arrives has its rule's",
         },
     },
     "additionalProperties": False,
@@ -151,7 +152,10 @@ def _cancel(asked: Asked, desk: Desk) -> dict[str, Any]:
         now = _find(asked, desk).state
         state = "its results are being stored" if now == "running" else f"it is {now}"
         raise Problem(409, "Too late", f"Job {job.id} cannot be cancelled: {state}")
-    return public(_find(asked, desk))
+    cancelled = _find(asked, desk)
+    if job.state != "running":  # else the worker says so, when it notices
+        desk.log.info(told("job-cancelled", cancelled, reason=cancelled.reason))
+    return public(cancelled)
 
 
 def _retry(asked: Asked, desk: Desk) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def _analyze(level: str, asked: Asked, desk: Desk) -> Answer:
         return Answer(200, {"queued": 0, "jobs": [], "total": 0}, "POST")
     demand, held = _held(level, asked, desk)
     if not held.readable:
-        details = f"None of {len(held.instances)} instances can be a scan: NM or Secondary Capture"
+        details = f"None of {len(held.instances)} instances can be a scan: only NM is read"
         raise Problem(422, "Nothing to analyze", details)
     queued = demand.queue(held, asked.body.get("Priority"))
     # As Orthanc itself reads these two words.

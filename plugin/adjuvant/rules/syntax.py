@@ -18,7 +18,10 @@ MOST_RULES = 100
 MOST_ROUTES = 16
 LARGEST_PRIORITY = 1000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}", re.ASCII)
-NAMED = "has to be a name of 1 to 64 letters, digits, spaces, or any of _ . -"
+NAMED = (
+    "has to be a name of 1 to 64 letters, digits, spaces, or any of _ . -, "
+    "which begins with a letter or digit"
+)
 ROUTE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 REQUIRED = ("Name", "When", "Interpretation")
 # Every key that may be left out, with what it is then.

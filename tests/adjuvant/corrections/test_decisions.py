@@ -154,6 +154,7 @@ def test_the_list_is_paged_and_filtered(office: Front) -> None:
         ({"state": "open"}, 7),
         ({"state": "accepted"}, 0),
         ({"model": "thyroid 0.2.0"}, 1),
+        ({"model": "thyroid 0.2.0 + cold-nodules 0.2.0"}, 0),
         ({"month": "2026-03"}, 1),
         ({"scanner": "GE Discovery", "source": SCAN}, 1),
     ):

@@ -58,6 +58,7 @@ def tag(written: object, **test: object) -> dict[str, Any]:
         ([{}], r"^Rules\[0\] Name: has to be there, got None$"),
         ([rule(THYROID, "")], r"^Rules\[0\] Name: has to be a name .* got ''$"),
         ([rule(THYROID, "a\nb")], r"^Rules\[0\] Name: has to be a name .* got 'a\\nb'$"),
+        ([rule(THYROID, "-a")], r"^Rules\[0\] Name: .* begins with a letter or digit, got '-a'$"),
         ([rule(THYROID)] * 2, r"^Rules\[1\] 'test' Name: has to be another .* got 'test'$"),
         ([rule(THYROID, Levle=1)], r"^Rules\[0\] 'test' Levle: unknown key \(known .*, got 1$"),
         ([rule(THYROID, Level="patient")], r"'test' Level: .* instance, series, study, got 'pat"),
