@@ -130,7 +130,8 @@ def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation
         write_contract(model, folder)
         write_evaluation(measured, folder, (comparison, shifts))
         draw_worst(looking.worst, folder / "worst.png")
-        write_card(model, markdown(measured, (comparison, shifts)), folder)
+        told = markdown(measured, (comparison, shifts))
+        write_card(model, told, folder, recipe.network.members)
     return measured
 
 

@@ -109,7 +109,8 @@ def release_nodules(
         request.tell(nodules_report(measured, source, context), folder, comparison)
         write_contract(model, folder)
         write_lesions(measured, source, folder, (comparison, context.shifts))
-        write_card(model, lesion_markdown(measured, source, (comparison, context.shifts)), folder)
+        text = lesion_markdown(measured, source, (comparison, context.shifts))
+        write_card(model, text, folder, recipe.network.members)
     return measured
 
 
