@@ -3,9 +3,9 @@
 A candidate is not worse where even the far end of the 95 % interval of its loss lies within the
 margin (non-inferiority; ICH E9, 1998).
 
-Where two versions do alike on every scan, resampling gives no interval. Of a rate it is then that of
-0 of so many patients (Wilson), to either side; where it is wider than the margin, there are too few
-of them to tell.
+Where two versions do alike on every scan, resampling gives no interval. Of a rate it is then that
+of 0 of so many patients (Wilson), to either side; where it is wider than the margin, there are too
+few of them to tell.
 """
 
 from __future__ import annotations
