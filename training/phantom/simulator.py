@@ -295,4 +295,5 @@ def _corners(solid: Solid) -> NDArray[np.float64]:
     reach = np.array(solid.semi_axes)
     reach[:2] = np.hypot(*reach[:2]) * 0.25 + 0.95 * reach[:2]
     signs = np.array(list(product((-1, 1), repeat=3)))
-    return np.array(solid.centre) + signs * (reach + 6)
+    corners: NDArray[np.float64] = np.array(solid.centre) + signs * (reach + 6)
+    return corners
