@@ -33,9 +33,9 @@ TRUTH = {
 }
 
 
-def write_card(model: Model, figures: str, folder: Path) -> None:
+def write_card(model: Model, figures: str, folder: Path, members: int = 1) -> None:
     """Write `card.md` (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)."""
-    (folder / "card.md").write_text(card(model, figures), "utf-8")
+    (folder / "card.md").write_text(card(model, figures, members), "utf-8")
 
 
 def began_with(training: Training) -> str:
@@ -52,8 +52,11 @@ def glands_row(training: Training) -> str:
     return f"| glands | outlined by {by} |\n"
 
 
-def card(model: Model, figures: str) -> str:
-    """The whole card as markdown, with the measured `figures` in it."""
+def card(model: Model, figures: str, members: int = 1) -> str:
+    """The whole card as markdown, with the measured `figures` in it.
+
+    The network is the mean of so many `members`.
+    """
     training = model.training
     nodules = isinstance(model.preprocessing, CloseUp)
     purpose, worst = (NODULES, WORST_NODULES) if nodules else (GLAND, WORST_GLANDS)
@@ -102,5 +105,5 @@ of the network's grid are dropped |
 {relaince(model)}
 
 ## Where to find what a reader of such work asks for
-{claim(model)}
+{claim(model, members)}
 """

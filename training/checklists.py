@@ -16,6 +16,8 @@ GLAND_TASK = "outline the visible thyroid gland, with its cold nodules, on a pla
 NODULE_TASK = "mark places inside of the gland's outline that may be cold nodules"
 ADULTS = "simulated adults of a thyroid clinic, with the mix of diseases of `docs/truth.md`"
 OWN = "the patients of the data set that was collected; see the subgroups for what is known of them"
+# By what the training data is, see `adjuvant.model.Training`.
+PATIENTS = {"simulated": ADULTS, "clinical": OWN, "mixed": f"{ADULTS}; and {OWN}"}
 ACQUISITION = (
     "static views with Tc-99m pertechnetate, I-123 or I-131, parallel holes or pinhole; "
     "see the subgroups"
@@ -43,7 +45,7 @@ def relaince(model: Model) -> str:
     filled = "" if nodules else ", holes filled"
     rows = [
         ("task", NODULE_TASK if nodules else GLAND_TASK),
-        ("patients", OWN if model.training.data == "clinical" else ADULTS),
+        ("patients", PATIENTS[model.training.data]),
         ("imaging", ACQUISITION),
         ("from image to answer", EXTRACTION.format(filled=filled)),
         ("figure of merit", "; ".join(_merits(model)) or "not measured yet"),
@@ -60,29 +62,34 @@ def _merits(model: Model) -> Iterable[str]:
             yield f"{name} {value:.3f} (95 % interval {low:.3f} to {high:.3f})"
 
 
-def claim(model: Model) -> str:
-    """Where each of the 42 items is answered, as a table."""
-    simulated = model.training.data != "clinical"
+def claim(model: Model, members: int = 1) -> str:
+    """Where each of the 42 items is answered, as a table; `members` networks answer together."""
+
+    def of(simulated: str, clinical: str) -> str:
+        """The answer for the data that training saw."""
+        mixed = f"simulated scans: {simulated}; others: {clinical}"
+        return {"simulated": simulated, "clinical": clinical, "mixed": mixed}[model.training.data]
+
     nodules = isinstance(model.preprocessing, CloseUp)
     rows = [
         ("1, 2, 4, 6", "identification, summary, objectives, goal", "intended use"),
         ("3", "background and clinical role", "intended use; a second reader, never the only one"),
         ("5", "prospective or retrospective",
-         "neither: simulated" if simulated else "retrospective"),
+         of("neither", "retrospective")),
         ("7, 8", "data sources, eligibility",
-         "training; `docs/truth.md`" if simulated else "training; the rule that chose the scans"),
+         f"training; {of('`docs/truth.md`', 'the rule that chose the scans')}"),
         ("9", "preprocessing", "`plugin/adjuvant/preprocess.py`, shared by training and plugin"),
         ("10, 33", "selection and flow of cases",
          "none left out but flat images; refused scans are counted"),
         ("11", "data elements", "DICOM keywords; SNOMED CT in the results"),
         ("12", "de-identification",
-         "no patients" if simulated else "`docs/training.md`: pseudonyms under a key of the site"),
+         of("no patients", "pseudonyms under a key of the site (`docs/training.md`)")),
         ("13", "missing data", "no pixel size or a pinhole: no HD95, no area"),
         ("14, 15", "reference standard and why", "truth, in training above"),
         ("16, 17", "who drew it, with what",
-         "nobody: known from the simulation" if simulated else "the readers of the data set"),
+         of("nobody, known from the simulation", "the readers of the data set")),
         ("18", "variability between readers",
-         "does not apply" if simulated else "not measured here"),
+         of("does not apply", "not measured here")),
         ("19", "sample size", "not calculated; intervals say what it allows"),
         ("20, 21", "partitions", "by patient; figures say how it was checked"),
         ("22, 24, 25", "model, initialisation, training",
@@ -90,14 +97,16 @@ def claim(model: Model) -> str:
         ("23", "software", "`requirements/` of the commit named above"),
         ("26", "selection of the final model",
          "the best epoch by Dice on validation patients, or the last, as the recipe says"),
-        ("27", "ensembling", "none" + (", mirror image read too" if model.output.mirrored else "")),
+        ("27", "ensembling",
+         ("none" if members == 1 else f"mean of {members} networks")
+         + (", mirror image read too" if model.output.mirrored else "")),
         ("28, 29, 35, 36", "metrics with their uncertainty", "figures"),
         ("30", "robustness",
          "figures: subgroups" + ("" if nodules else ", and half of the counts")),
         ("31", "explainability", "the outline itself is the answer; no further method"),
         ("32", "external data",
-         "none: no public set of thyroid scans with outlines is known" if simulated
-         else "see figures by centre, where there are several"),
+         of("none, no public set of thyroid scans with outlines is known",
+            "see figures by centre, where there are several")),
         ("34", "characteristics of cases", "subgroups; `fingerprint.json`"),
         ("37", "failures", "where it did worst; `report.html`"),
         ("38, 39", "limitations, implications", "limits"),

@@ -44,7 +44,10 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all verdicts; undecided where the first figure could not be judged."""
+        """The worst of all verdicts; undecided where the first figure could not be judged.
+
+        Too few patients to judge a figure that is the same on every scan are no obstacle.
+        """
         verdicts = [one.verdict for one in self.differences]
         if "worse" in verdicts:
             return "worse"

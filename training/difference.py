@@ -2,6 +2,10 @@
 
 A candidate is not worse where even the far end of the 95 % interval of its loss lies within the
 margin (non-inferiority; ICH E9, 1998).
+
+Where two versions do alike on every scan, resampling gives no interval. Of a rate it is then that
+of 0 of so many patients (Wilson), to either side; where it is wider than the margin, there are too
+few of them to tell.
 """
 
 from __future__ import annotations
@@ -10,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.metrics import paired_bootstrap
+from training.metrics import paired_bootstrap, wilson
 
 Better = Literal["higher", "lower"]
-Verdict = Literal["not worse", "worse", "undecided", "not judged"]
+Verdict = Literal["not worse", "worse", "undecided", "too few patients", "not judged"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Pair:
 class Difference:
     """Candidate minus in service, `low` to `high` the 95 % interval.
 
-    `margin` is None where the figure is reported and not judged.
+    `margin` is None where the figure is reported and not judged. `alike`: on no scan do they
+    differ.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Difference:
     scans: int
     patients: int
     margin: float | None = None
+    alike: bool = False
 
     @property
     def loss(self) -> tuple[float, float, float]:
@@ -54,18 +60,25 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict:
-        """`worse` where the whole interval is a loss and its far end is beyond the margin."""
+        """`worse` where the whole interval is a loss and its far end is beyond the margin.
+
+        `too few patients` where nothing speaks for a loss but they cannot rule it out.
+        """
         if self.margin is None:
             return "not judged"
         _, low, high = self.loss
         if high <= self.margin:
             return "not worse"
+        if self.alike:
+            return "too few patients"
         return "worse" if low > 0 else "undecided"
 
 
 def sentence(one: Difference) -> str:
     """Both values, the difference with its interval, and the margin."""
     margin = "" if one.margin is None else f"; {shown(one.margin, one.unit)} worse is allowed"
+    if one.verdict == "too few patients":
+        margin += f", and {one.patients} patients are too few to show it"
     return (
         f"{one.name}: {shown(one.candidate, one.unit)}, was {shown(one.in_service, one.unit)} "
         f"(difference {signed(one.value, one.unit)}, 95 % interval {signed(one.low, one.unit)} to "
@@ -105,8 +118,13 @@ def difference(
     candidate = sum(one.candidate for one in pairs) / whole
     in_service = sum(one.in_service for one in pairs) / whole
     changes = [one.candidate - one.in_service for one in pairs]
-    low, high = paired_bootstrap(changes, weights, patients)
     number = len(set(patients))
+    alike = not any(changes)
+    if alike and unit == "%":
+        _, high = wilson(0, number)
+        low = -high
+    else:
+        low, high = paired_bootstrap(changes, weights, patients)
     return Difference(
         name,
         unit,
@@ -119,4 +137,5 @@ def difference(
         len(pairs),
         number,
         margin if number >= fewest else None,
+        alike,
     )

@@ -20,7 +20,15 @@ from training.errors import TrainingError
 from training.familiar_scans import familiar_of, write_familiar
 from training.progress import tracked
 from training.recipe import Recipe
-from training.run_folder import BEST_FILE, State, read_run, read_state, write_run, write_state
+from training.run_folder import (
+    BEST_FILE,
+    SCANS,
+    State,
+    read_run,
+    read_state,
+    write_run,
+    write_state,
+)
 from training.train import build, compile_for, with_weights
 
 FOLDER = "ensemble"
@@ -45,7 +53,8 @@ def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path
     _write_weights(recipe, one, runs, run)
     _write_about(recipe, question, folds, runs)
     dice = float(np.mean([read_state(member).best_dice for member in runs]))
-    state = State(stage=len(recipe.stages) - 1, epoch=1, best_dice=dice, best_epoch=1)
+    last, epochs = len(recipe.stages) - 1, recipe.stages[-1].epochs
+    state = State(stage=last, epoch=epochs, best_dice=dice, best_epoch=epochs)
     write_state(run, state)
     tally, described = Tally(), []
     measured = {score.case_id for fold in folds for score in fold.scores}
@@ -82,5 +91,6 @@ def _write_about(
         "images": sum(len(fold.scores) for fold in folds),
         "patients": len(patients),
         "patient_ids": patients,
+        SCANS: None,
     }
     write_run(question.out / FOLDER, content)

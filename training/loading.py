@@ -16,7 +16,15 @@ from adjuvant.familiar import describe
 from training.batches import REGION, Images
 from training.dataset import Entry, any_simulated, read_case, read_index
 from training.datasets.fingerprint import Tally
-from training.datasets.split import TEST, TRAINING, VALIDATION, on_side, sides_to_learn_from
+from training.datasets.split import (
+    TEST,
+    TRAINING,
+    VALIDATION,
+    content_hash,
+    digest_of,
+    on_side,
+    sides_to_learn_from,
+)
 from training.familiar_scans import familiar_of
 from training.outlines import Outliner
 from training.phantom.case import READINGS, Case
@@ -62,18 +70,20 @@ def read_sides(
         return _read((folder, side), learnable, title, console)
 
     training = read(sides[TRAINING], "reading training scans")
+    validating = read(validation, "reading validation scans")
     whole = () if outliner else training.images.counts
     seen = tracked(whole, "what they are like", console)
     repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
     return Data(
         training=replace(training.images, repeats=tuple(repeats)),
-        validation=read(validation, "reading validation scans").images,
+        validation=validating.images,
         training_patients=len({entry.patient_id for entry in sides[TRAINING]}),
         patient_ids=tuple(sorted({entry.patient_id for entry in entries})),
         simulated=any_simulated(entries),
         fingerprint=training.tally.content(),
         familiar=familiar_of([describe(counts) for counts in seen]),
         glands=outliner.name if outliner else None,
+        scans=digest_of(training.hashes | validating.hashes),
     )
 
 
@@ -129,6 +139,7 @@ class _Loaded:
     images: Images
     entries: list[Entry]
     tally: Tally
+    hashes: dict[str, str]
 
 
 def _read(
@@ -136,10 +147,11 @@ def _read(
 ) -> _Loaded:
     """Counts and masks of these scans; what cannot be learnt from is left out."""
     folder, entries = place
-    counts, masks, kept, tally = [], [], [], Tally()
+    counts, masks, kept, tally, hashes = [], [], [], Tally(), {}
     with progress_bar(console) as bar:
         for entry in bar.track(entries, description=title):
             case = read_case(folder, entry)
+            hashes[case.case_id] = content_hash(case)
             pair = learnable(case)
             if pair is not None:
                 tally.add(case)
@@ -148,7 +160,7 @@ def _read(
                 kept.append(entry)
     if not kept:
         raise ValueError(f"{folder} has no scan for {title.removeprefix('reading ')}")
-    return _Loaded(Images(tuple(counts), tuple(masks)), kept, tally)
+    return _Loaded(Images(tuple(counts), tuple(masks)), kept, tally, hashes)
 
 
 def _repeats(entry: Entry, emphasis: Mapping[str, Mapping[str, int]]) -> int:

@@ -130,7 +130,8 @@ def release(request: Request, cases: Iterable[Case], watch: Watch) -> Evaluation
         write_contract(model, folder)
         write_evaluation(measured, folder, (comparison, shifts))
         draw_worst(looking.worst, folder / "worst.png")
-        write_card(model, markdown(measured, (comparison, shifts)), folder)
+        told = markdown(measured, (comparison, shifts))
+        write_card(model, told, folder, recipe.network.members)
     return measured
 
 
@@ -164,14 +165,14 @@ def new_version(request: Request) -> Iterator[Path]:
 
 
 def _finished(run: Path) -> tuple[dict[str, Any], Recipe]:
-    """What the run is made of, once its last stage has a best epoch."""
+    """What the run is made of, once its last stage is over."""
     about = read_run(run)
     recipe = Recipe.model_validate(about["recipe"])
     state, last = read_state(run), len(recipe.stages) - 1
-    if state.stage < last or state.best_epoch == 0:
+    if state.stage < last or state.best_epoch == 0 or not state.is_over(recipe.stages[last]):
         raise ReleaseError(
-            f"{run} has reached stage {state.stage + 1} of {last + 1}, epoch {state.epoch}: "
-            "train on before releasing"
+            f"{run} has reached stage {state.stage + 1} of {last + 1}, epoch {state.epoch} of "
+            f"{recipe.stages[state.stage].epochs}: train on before releasing"
         )
     return about, recipe
 

@@ -94,8 +94,8 @@ def release_nodules(
         source = (
             f"{simulated_notice(simulated)}"
             f"Glands by {gland_network.model.name} {gland_network.model.version}. "
-            f"{_chosen(len(readings), rate)} No scan is of a patient that either network learnt "
-            "from."
+            f"{_chosen(len(readings), rate)} "
+            f"{unseen([one.case for one in (*readings, *tested)], seen, gland_network.model)}"
         )
         context = Context(
             model,
@@ -109,7 +109,8 @@ def release_nodules(
         request.tell(nodules_report(measured, source, context), folder, comparison)
         write_contract(model, folder)
         write_lesions(measured, source, folder, (comparison, context.shifts))
-        write_card(model, lesion_markdown(measured, source, (comparison, context.shifts)), folder)
+        text = lesion_markdown(measured, source, (comparison, context.shifts))
+        write_card(model, text, folder, recipe.network.members)
     return measured
 
 
@@ -142,6 +143,26 @@ def _chosen(scans: int, rate: Rate | None) -> str:
         f"{begun}: the one that finds most of their nodules ({found}) with at most "
         f"{FALSE_MARKS:g} false marks in a scan, as none finds the {SENSITIVITY:.0%} that are "
         "wanted."
+    )
+
+
+def unseen(cases: Sequence[Case], seen: tuple[Seen, Seen], gland: Model) -> str:
+    """What is known of either network having learnt from these patients, in one sentence.
+
+    `seen` is what the network for nodules saw, and the one for glands.
+    """
+    seeds = seeds_of(one.patient_id for one in cases)
+    simulated = any(bool(one.properties.get("simulated", True)) for one in cases)
+    nodules_known, glands_known = (one.separation(seeds) != "unchecked" for one in seen)
+    glands_known |= gland.training.data == "simulated" and not simulated
+    if nodules_known and glands_known:
+        return "No scan is of a patient that either network learnt from."
+    if not (nodules_known or glands_known):
+        return "Not checked: whether either network learnt from patients of these scans."
+    known, unknown = ("nodules", "glands") if nodules_known else ("glands", "nodules")
+    return (
+        f"No scan is of a patient that the network for {known} learnt from; not checked: whether "
+        f"the one for {unknown} did."
     )
 
 

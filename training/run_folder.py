@@ -12,16 +12,19 @@ from typing import Any
 
 import keras
 
-from training.collect.collection import write_whole
+from training.collect.collection import synchronise, write_whole
 from training.errors import ReleaseError, TrainingError
 from training.provenance import commit
-from training.recipe import Recipe
+from training.recipe import Recipe, Stage
 from training.room import require_room, weights_bytes
 
 RUN_FILE = "run.json"
 STATE_FILE = "state.json"
 LOG_FILE = "log.csv"
 BEST_FILE = "best.weights.h5"
+
+# In `run.json`: the SHA-256 of what was read; None where nobody knows it.
+SCANS = "scans and outlines"
 
 Row = dict[str, Any]
 
@@ -41,6 +44,12 @@ class State:
         """The beginning of the stage after this one, which has a best epoch of its own."""
         return replace(self, stage=self.stage + 1, epoch=0, best_dice=-1.0, best_epoch=0)
 
+    def is_over(self, stage: Stage) -> bool:
+        """Whether nothing of this stage is left to do: all of its epochs are done, or the best one
+        lies further back than its patience."""
+        stalled = bool(stage.patience) and self.epoch - self.best_epoch >= stage.patience
+        return stalled or self.epoch >= stage.epochs
+
 
 def is_begun(run: Path, content: dict[str, Any]) -> bool:
     """Whether this folder holds the run that is made of `content`.
@@ -52,6 +61,9 @@ def is_begun(run: Path, content: dict[str, Any]) -> bool:
     there = read_run(run)
     # What later versions of this program added to recipes has its default.
     there["recipe"] = Recipe.model_validate(there["recipe"]).model_dump(mode="json")
+    if None in (there.get(SCANS), content.get(SCANS)):
+        # A run of an earlier version.
+        there[SCANS] = content.get(SCANS)
     different = [key for key in content if there.get(key) != content[key]]
     if different:
         raise TrainingError(
@@ -104,6 +116,8 @@ def keep_epoch(network: keras.Model, recipe: Recipe, run: Path, state: State, ro
     better = row["dice"] > state.best_dice
     if better or recipe.keep == "last":
         write_whole(run / BEST_FILE, (run / file).read_bytes())
+    synchronise(run / file)
+    synchronise(run)
     kept = replace(
         state,
         epoch=state.epoch + 1,
@@ -114,6 +128,8 @@ def keep_epoch(network: keras.Model, recipe: Recipe, run: Path, state: State, ro
     )
     write_state(run, kept)
     _write_log(run / LOG_FILE, kept.log)
+    # The new state before the old weights go.
+    synchronise(run)
     if state.weights is not None and state.weights != file:
         (run / state.weights).unlink(missing_ok=True)
     return kept

@@ -28,12 +28,14 @@ SIMULATED_PATIENT = re.compile(r"s(\d+)-p\d+")
 class Seen:
     """What is known of a training's patients: `patients` is None where only `seeds` are.
 
-    Of the model that it began with only `foundation_seeds` are known.
+    Of the model that it began with only `foundation_seeds` are known: it is `unnamed` where that
+    model learnt from patients of flesh and blood, whom nobody can name.
     """
 
     seeds: tuple[int, ...] = ()
     patients: frozenset[str] | None = None
     foundation_seeds: tuple[int, ...] = ()
+    unnamed: bool = False
 
     def refuse(self, case: Case) -> None:
         """Raise SeenError where training saw the patient of this case, or may have."""
@@ -52,7 +54,8 @@ class Seen:
     def separation(self, seeds: tuple[int, ...]) -> Separation:
         """How it was made sure that training never saw the scans of these seeds."""
         if self.patients is not None:
-            return "patient"
+            # Scans that all have a seed are of none of those whom nobody can name.
+            return "unchecked" if self.unnamed and not seeds else "patient"
         return "seed" if self.seeds and seeds else "unchecked"
 
 
@@ -72,11 +75,16 @@ def seen_by_run(about: dict[str, Any]) -> Seen:
     """What the run saw whose `run.json` holds `about`."""
     patients = frozenset(about["patient_ids"])
     before = _foundation_seeds(about)
-    return Seen(tuple(sorted({*seeds_of(patients), *before})), patients, before)
+    unnamed = _foundation(about).get("data", "simulated") != "simulated"
+    return Seen(tuple(sorted({*seeds_of(patients), *before})), patients, before, unnamed)
+
+
+def _foundation(about: dict[str, Any]) -> dict[str, Any]:
+    return about.get("foundation") or {}
 
 
 def _foundation_seeds(about: dict[str, Any]) -> tuple[int, ...]:
-    return tuple((about.get("foundation") or {}).get("seeds", ()))
+    return tuple(_foundation(about).get("seeds", ()))
 
 
 def seen_by_model(model: Model, run: Path | None = None) -> Seen:

@@ -23,7 +23,7 @@ from training.dataset import (
     write_index,
 )
 from training.phantom.distributions import mix_of
-from training.phantom.simulator import simulate_case
+from training.phantom.simulator import SIMULATOR, simulate_case
 
 CHUNK = 8
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -42,8 +42,9 @@ def simulate(
 
     `workers` processes (all cores by default), one BLAS thread each. `shares` of patients with some
     diseases, others than a thyroid clinic's (`training.phantom.distributions.mix_of`). Raises
-    DatasetError when `out` holds a data set of another seed or other shares, ValueError when n is
-    below 1 or a share makes no sense.
+    DatasetError when `out` holds a data set of another seed or other shares, or is to be extended
+    and was begun by another version of the simulator, ValueError when n is below 1 or a share makes
+    no sense.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
@@ -65,6 +66,8 @@ def simulate(
                 progress.advance(task)
             else:
                 missing.append(job)
+        if missing:
+            _require_simulator(out)
         for entry in _run(missing, workers or os.cpu_count() or 1):
             entries.append(entry)
             progress.advance(task)
@@ -90,7 +93,7 @@ def _claim(out: Path, seed: int, shares: dict[str, float]) -> None:
     """One folder, one seed: two data sets in one index would share no patients but look alike."""
     path = out / RECIPE
     if not path.exists():
-        wanted = {"seed": seed} | ({"shares": shares} if shares else {})
+        wanted = {"seed": seed, "simulator": SIMULATOR} | ({"shares": shares} if shares else {})
         path.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
         return
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -98,6 +101,17 @@ def _claim(out: Path, seed: int, shares: dict[str, float]) -> None:
         raise DatasetError(f"{out} holds a data set of seed {found.get('seed')}, not of {seed}")
     if found.get("shares", {}) != shares:
         raise DatasetError(f"{out} holds patients of other shares: {found.get('shares', 'usual')}")
+
+
+def _require_simulator(out: Path) -> None:
+    """Two versions in one data set: half of its scans would have another physics than the rest."""
+    # Folders without the key are older than it.
+    found = json.loads((out / RECIPE).read_text(encoding="utf-8")).get("simulator", 1)
+    if found != SIMULATOR:
+        raise DatasetError(
+            f"{out} was begun by version {found} of the simulator, and this is {SIMULATOR}: "
+            "simulate all of it anew into another folder, or leave it as large as it is"
+        )
 
 
 def _run(jobs: list[Job], workers: int) -> Iterator[Entry]:

@@ -32,6 +32,7 @@ from training.metrics import nearest_dice
 from training.progress import progress_bar
 from training.recipe import Recipe, Stage
 from training.run_folder import (
+    SCANS,
     Row,
     State,
     is_begun,
@@ -50,7 +51,7 @@ class Data:
 
     `fingerprint` is of the former (`training.datasets.fingerprint`), kept with the run, and so is
     which images they make `familiar`, None of too few. `glands` names the model that has outlined
-    the glands of close-ups.
+    the glands of close-ups, and `scans` is the SHA-256 of all of them with their outlines.
     """
 
     training: Images
@@ -61,6 +62,7 @@ class Data:
     fingerprint: dict[str, Any] = field(default_factory=dict)
     familiar: Familiar | None = None
     glands: str | None = None
+    scans: str | None = None
 
 
 def train(
@@ -144,6 +146,7 @@ def _claim(recipe: Recipe, data: Data, run: Path, foundation: Foundation | None)
         "data": "simulated" if data.simulated else "clinical",
         "foundation": None if foundation is None else foundation.about(),
         "glands": data.glands,
+        SCANS: data.scans,
     }
     if is_begun(run, content):
         return
@@ -172,7 +175,7 @@ def _train_stage(
             network.load_weights(run / state.weights)
         else:
             _grow_from(network, recipe, number - 1, run / state.weights)
-    while state.epoch < stage.epochs and not _stalled(state, stage):
+    while not state.is_over(stage):
         title = f"stage {number + 1}/{len(recipe.stages)} epoch {state.epoch + 1}/{stage.epochs}"
         row = _train_epoch(network, recipe, training, (number, state.epoch, title, watch))
         row |= validate(network, recipe, data.validation, stage)
@@ -209,11 +212,6 @@ def with_weights(
 def _grow_from(network: keras.Model, recipe: Recipe, stage: int, weights: Path) -> None:
     """Take over what the stage before has learnt, layer by layer, and nothing of its optimizer."""
     take_over(network, with_weights(recipe, weights, stage=stage))
-
-
-def _stalled(state: State, stage: Stage) -> bool:
-    """True once the best epoch lies further back than the recipe's patience."""
-    return bool(stage.patience) and state.epoch - state.best_epoch >= stage.patience
 
 
 def _train_epoch(

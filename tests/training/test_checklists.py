@@ -24,6 +24,22 @@ def test_every_item_of_claim_is_answered_once() -> None:
         assert sorted(items) == list(range(1, 43))
 
 
+def test_of_mixed_data_both_kinds_are_told() -> None:
+    training = MODEL.training.model_copy(update={"data": "mixed"})
+    mixed = MODEL.model_copy(update={"training": training})
+    table = claim(mixed)
+    assert "| simulated scans: no patients; others: pseudonyms under a key of the site" in table
+    assert "nobody, known from the simulation; others: the readers of the data set |" in table
+    assert "| simulated scans: neither; others: retrospective |" in table
+    assert "| patients | simulated adults" in relaince(mixed)
+    assert "; and the patients of the data set that was collected" in relaince(mixed)
+
+
+def test_an_ensemble_says_of_how_many() -> None:
+    assert "| 27 | ensembling | none |" in claim(MODEL)
+    assert "| 27 | ensembling | mean of 5 networks |" in card(MODEL, "no figures\n", 5)
+
+
 @pytest.mark.parametrize("data", sorted(CLASSES))
 def test_the_class_of_evaluation_follows_the_data(data: str) -> None:
     training = MODEL.training.model_copy(update={"data": data})

@@ -85,6 +85,26 @@ def test_rates_of_nodules_are_over_nodules_and_not_over_scans() -> None:
     assert (found.candidate, found.in_service, found.scans) == (2 / 5, 3 / 5, 2)
 
 
+@pytest.mark.parametrize(
+    ("patients", "high", "verdict"),
+    [
+        (10, 0.278, "too few patients"),
+        (100, 0.037, "too few patients"),
+        (1000, 0.0038, "not worse"),
+    ],
+)
+def test_what_never_happened_to_a_few_patients_is_not_ruled_out(
+    patients: int, high: float, verdict: Verdict
+) -> None:
+    pairs = [Pair(f"p{n // 2}", 0, 0) for n in range(2 * patients)]
+    found = difference(("missed", "%", "lower"), pairs, 0.005)
+    assert found is not None
+    assert found.high == pytest.approx(high, rel=0.02)
+    assert found.low == -found.high
+    assert found.verdict == verdict
+    assert ("too few to show it" in sentence(found)) is (verdict == "too few patients")
+
+
 def test_few_patients_are_reported_and_not_judged() -> None:
     pairs = [Pair(f"p{n // 2}", 0.9, 0.8) for n in range(18)]
     judged, few = difference(DICE, pairs, 0.01, fewest=9), difference(DICE, pairs, 0.01, fewest=10)

@@ -23,7 +23,7 @@ from training.outlines import read_outliner
 from training.phantom.case import Case, Nodule
 from training.recipe import Recipe
 from training.release import REPORT, Request, release
-from training.release_nodules import Scans, release_nodules
+from training.release_nodules import Scans, release_nodules, unseen
 from training.seen import Seen
 from training.train import train
 
@@ -220,6 +220,35 @@ def test_all_figures_are_counted() -> None:
 def test_no_scan_of_a_training_patient_is_read() -> None:
     with pytest.raises(SeenError):
         read_cases([case()], (GLAND, NODULES), (Seen((), frozenset({"p0"})),))
+
+
+KNOWN = Seen((7,), frozenset({"p7"}))
+
+
+@pytest.mark.parametrize(
+    ("seen", "simulated", "said"),
+    [
+        ((KNOWN, KNOWN), False, "No scan is of a patient that either network learnt from."),
+        ((KNOWN, Seen((7,))), False, "No scan is of a patient that either network learnt from."),
+        ((KNOWN, Seen((7,))), True, "network for nodules learnt from; not checked: whether the one "
+         "for glands did."),
+        ((Seen(), Seen((7,))), True, "Not checked: whether either network learnt from patients"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_of_either_network_is_said(
+    seen: tuple[Seen, Seen], *, simulated: bool, said: str
+) -> None:
+    one = case()
+    one = replace(one, properties=one.properties | {"simulated": simulated})
+    assert said in unseen([one], seen, GLAND.model)
+
+
+def test_a_gland_model_of_other_patients_is_not_called_checked() -> None:
+    one = case()
+    one = replace(one, properties=one.properties | {"simulated": False})
+    training = GLAND.model.training.model_copy(update={"data": "mixed"})
+    gland = GLAND.model.model_copy(update={"training": training})
+    assert "not checked: whether the one for glands did" in unseen([one], (KNOWN, Seen()), gland)
 
 
 def tiny(number: int) -> Case:

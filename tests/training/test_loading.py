@@ -53,6 +53,18 @@ def test_flat_scans_are_left_out(tmp_path: Path) -> None:
     assert len(data.training) < 10 or len(data.validation) < 5
 
 
+def test_redrawn_outlines_are_other_scans(tmp_path: Path) -> None:
+    cases = [ellipse_case(n) for n in range(8)]
+    redrawn = [replace(cases[0], gland=binary_erosion(cases[0].gland)), *cases[1:]]
+    folders = {"one": cases, "same": cases[::-1], "other": redrawn}
+    one, same, other = (
+        load_data(stored(tmp_path / name, some), HALF, QUIET).scans
+        for name, some in folders.items()
+    )
+    assert one == same
+    assert one != other
+
+
 def test_a_side_without_scans_is_an_error(tmp_path: Path) -> None:
     folder = stored(tmp_path, [ellipse_case(0)])
     with pytest.raises(ValueError, match=r"has no scan for (training|validation) scans"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from training.errors import ReleaseError, SeenError
 from training.figures import Evaluation
 from training.in_service import newest_beside
 from training.release import REPORT, Request, release
-from training.run_folder import BEST_FILE
+from training.run_folder import BEST_FILE, State, read_state, write_state
 from training.train import build, compile_for
 
 
@@ -93,6 +94,22 @@ def test_an_unfinished_run_is_not_released(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="stage 1 of 2, epoch 0"):
         release(Request(tmp_path / "run", tmp_path / "0.0.1", "0.0.1"), [], lambda *_: None)
     assert RECIPE.stages[1].epochs == 2
+
+
+def test_a_run_that_was_killed_in_its_last_stage_is_not_released(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    state = read_state(run)
+    write_state(tmp_path / "run", replace(state, epoch=1, best_epoch=1, log=state.log[:-1]))
+    with pytest.raises(ReleaseError, match="stage 2 of 2, epoch 1 of 2: train on"):
+        release(Request(tmp_path / "run", tmp_path / "0.0.1", "0.0.1"), CASES, lambda *_: None)
+
+
+@pytest.mark.parametrize(("epoch", "best", "over"), [(2, 1, False), (5, 2, True), (18, 18, True)])
+def test_a_stage_is_over_after_its_epochs_or_its_patience(
+    epoch: int, best: int, *, over: bool
+) -> None:
+    stage = RECIPE.stages[1].model_copy(update={"epochs": 18, "patience": 3})
+    assert State(stage=1, epoch=epoch, best_epoch=best).is_over(stage) is over
 
 
 def test_altered_weights_are_refused(released: tuple[Path, Evaluation], tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_what_cannot_be_compared_is_called_unchecked() -> None:
     assert Seen().separation((1,)) == "unchecked"
 
 
+@pytest.mark.parametrize("data", ["clinical", "mixed"])
+def test_patients_of_a_foundation_whom_nobody_can_name_are_not_called_checked(data: str) -> None:
+    foundation = {"model": "thyroid 0.1.0", "seeds": [7], "data": data}
+    about = {**ABOUT, "patient_ids": ["a", "b"], "data": "clinical", "foundation": foundation}
+    assert seen_by_run(about).separation(()) == "unchecked"
+    # Simulated scans are of none of them.
+    assert seen_by_run(about).separation((8,)) == "patient"
+    simulated = {**about, "foundation": {**foundation, "data": "simulated"}}
+    assert seen_by_run(simulated).separation(()) == "patient"
+
+
 def test_the_run_beside_a_model_has_to_be_its_own(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(ABOUT))
     assert seen_by_model(released(ABOUT), tmp_path).patients == set(ABOUT["patient_ids"])

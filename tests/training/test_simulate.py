@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from training.dataset import DatasetError, case_path, read_index
-from training.simulate import shares_of, simulate
+from training.phantom.simulator import SIMULATOR
+from training.simulate import RECIPE, shares_of, simulate
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -35,6 +37,23 @@ def test_a_folder_keeps_its_shares(tmp_path: Path) -> None:
     simulate(tmp_path, 1, seed=2, workers=1, shares={"cold nodule": 1.0})
     with pytest.raises(DatasetError, match=r"other shares: \{'cold nodule': 1.0\}"):
         simulate(tmp_path, 1, seed=2, workers=1)
+
+
+@pytest.mark.parametrize("version", [None, SIMULATOR - 1])
+def test_a_data_set_of_another_simulator_is_not_extended(
+    tmp_path: Path, version: int | None
+) -> None:
+    simulate(tmp_path, 1, seed=2, workers=1)
+    recipe = tmp_path / RECIPE
+    about = json.loads(recipe.read_text())
+    assert about["simulator"] == SIMULATOR
+    older = {"seed": 2} | ({} if version is None else {"simulator": version})
+    recipe.write_text(json.dumps(older))
+    # What is there already is left alone.
+    simulate(tmp_path, 1, seed=2, workers=1)
+    with pytest.raises(DatasetError, match=rf"by version {version or 1} of .* this is {SIMULATOR}"):
+        simulate(tmp_path, 2, seed=2, workers=1)
+    assert len(read_index(tmp_path)) == 1
 
 
 def test_a_disease_gets_the_share_that_is_asked_for(tmp_path: Path) -> None:

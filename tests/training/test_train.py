@@ -11,13 +11,23 @@ import numpy as np
 import pytest
 from ellipses import QUIET, RECIPE, ellipse_data
 
+import training.run_folder
 import training.train
 from tests.disks import fill, small_disk
 from training.batches import example
 from training.errors import ReleaseError, TrainingError
 from training.recipe import Recipe
 from training.room import weights_bytes
-from training.run_folder import BEST_FILE, RUN_FILE, keep_epoch, read_state
+from training.run_folder import (
+    BEST_FILE,
+    RUN_FILE,
+    SCANS,
+    State,
+    keep_epoch,
+    read_run,
+    read_state,
+    write_run,
+)
 from training.train import Data, build, compile_for, learning_rate, train
 
 __all__ = ["small_disk"]  # the fixture
@@ -97,6 +107,31 @@ def test_a_full_disk_ends_a_run_with_its_last_whole_epoch(
     assert len(train(RECIPE, data, run, QUIET).log) == 3
 
 
+def test_weights_are_on_the_disk_before_the_state_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[str] = []
+
+    def see(handle: int) -> None:
+        kept.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+
+    class Weightless:
+        def save_weights(self, path: Path) -> None:
+            path.write_bytes(b"weights")
+
+    monkeypatch.setattr(os, "fsync", see)
+    monkeypatch.setattr(training.run_folder, "weights_bytes", lambda _: 1)
+    state = State()
+    for epoch in range(2):
+        state = keep_epoch(
+            Weightless(), RECIPE, tmp_path, state, {"stage": 0, "epoch": epoch, "dice": 0.5}
+        )
+    assert [path.name for path in tmp_path.glob("stage*")] == [state.weights]
+    named = [name.startswith("state.json") for name in kept].index(True)
+    assert {"stage0-epoch0000.weights.h5", tmp_path.name} <= set(kept[:named])
+    assert tmp_path.name in kept[named:]
+
+
 def test_the_last_epoch_is_kept_where_the_recipe_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +198,19 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     other = short.model_copy(update={"seed": 7})
     with pytest.raises(TrainingError, match="holds a run with other recipe"):
         train(other, data, tmp_path, QUIET)
+
+
+def test_a_run_does_not_go_on_with_redrawn_outlines(tmp_path: Path) -> None:
+    short = RECIPE.model_copy(update={"stages": RECIPE.stages[1:], "images_per_epoch": 8})
+    data = replace(ellipse_data(8), scans="0" * 64)
+    train(short, data, tmp_path, QUIET)
+    with pytest.raises(TrainingError, match="holds a run with other scans and outlines"):
+        train(short, replace(data, scans="1" * 64), tmp_path, QUIET)
+    about = read_run(tmp_path)
+    del about[SCANS]
+    write_run(tmp_path, about)
+    # Of an earlier version's run nobody knows.
+    assert train(short, data, tmp_path, QUIET) == read_state(tmp_path)
 
 
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:

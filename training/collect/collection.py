@@ -9,6 +9,7 @@ new. No file is ever half-written: it is written beside its place, then renamed.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -110,6 +111,22 @@ def _line(token: str, kept: Kept, place: str | None) -> Line:
         kept.risk,
         kept.names,
     )
+
+
+def synchronise(path: Path) -> None:
+    """Have a file, or which files a folder holds, survive a power cut from now on.
+
+    Raises OSError.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as fault:
+        # The folders of some network file systems.
+        if fault.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, data: bytes) -> None:

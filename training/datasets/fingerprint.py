@@ -22,6 +22,8 @@ from training.progress import tracked
 FINGERPRINT = "fingerprint.json"
 COUNTED = ("isotope", "collimator", "view", "vendor", "camera", "centre", "reader", "disease")
 PERCENTILES = (5, 25, 50, 75, 95)
+# Decimals of what is stored.
+DIGITS = 4
 
 
 @dataclass
@@ -135,5 +137,6 @@ def percentiles(values: Iterable[float]) -> dict[str, float]:
         return {}
     found = np.percentile(numbers, PERCENTILES)
     return {
-        f"p{part}": round(float(value), 4) for part, value in zip(PERCENTILES, found, strict=True)
+        f"p{part}": round(float(value), DIGITS)
+        for part, value in zip(PERCENTILES, found, strict=True)
     }

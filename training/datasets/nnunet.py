@@ -173,7 +173,6 @@ def _case(source: Path, path: Path, known: dict[str, Entry]) -> Case:
         raise DatasetError(f"{case_id}: an image of counts holds whole numbers from 0 to 65535")
     gland, nodule = labels >= GLAND, labels == NODULE
     placed = Placed(gland, nodule)
-    nodules = nodules_of(placed, counts.astype(np.float32), (spacing, spacing))
     own: dict[str, Property] = {
         "simulated": False,
         "isotope": "not told",
@@ -184,14 +183,24 @@ def _case(source: Path, path: Path, known: dict[str, Entry]) -> Case:
         "rows": counts.shape[0],
         "columns": counts.shape[1],
         "total_counts": float(counts.sum()),
-        "nodules": float(len(nodules)),
         "reader": "nnunet",
         "source_hash": hashlib.sha256(path.read_bytes()).hexdigest()[:32],
     }
     entry = known.get(case_id, Entry(case_id, case_id, own))
+    sized = _has_size(entry) if case_id in known else True
+    pixel = (spacing, spacing) if sized else None
+    nodules = nodules_of(placed, counts.astype(np.float32), pixel)
+    own["nodules"] = float(len(nodules))
     return Case(
         case_id, entry.patient_id, counts.astype(np.uint16), gland, entry.properties, nodules
     )
+
+
+def _has_size(known: Entry) -> bool:
+    """Whether the volume's spacing is one: without any it is a placeholder, and behind a pinhole a
+    pixel is of another size at every depth."""
+    spacing, collimator = (known.properties.get(name) for name in ("spacing_mm", "collimator"))
+    return bool(spacing) and collimator != "PINHOLE"
 
 
 def _slice(path: Path) -> tuple[NDArray[Any], float]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from training.datasets.fingerprint import Tally, percentiles
+from training.datasets.fingerprint import DIGITS, Tally, percentiles
 from training.datasets.properties import NOT_TOLD
 from training.figures import Rate
 from training.metrics import wilson
@@ -30,6 +30,8 @@ from training.metrics import wilson
 EQUIPMENT = ("isotope", "collimator", "view", "vendor", "camera", "centre")
 EXPECTED_OUTSIDE = 0.1
 FEWEST_PATIENTS = 10
+# Fingerprints are rounded: what is nearer to one of their numbers may be equal to it.
+ROUNDED = 10.0**-DIGITS
 NAMES = {
     "spacing_mm": "pixel size in mm",
     "total_counts": "total counts",
@@ -121,9 +123,10 @@ def compare(training: dict[str, Any], new: Tally) -> Shifts:
 def _shift(name: str, training: dict[str, float], pairs: Sequence[tuple[str, float]]) -> Shift:
     numbers = np.asarray([value for _, value in pairs])
     patients = len({patient for patient, _ in pairs})
-    outside = _rate((numbers < training["p5"]) | (numbers > training["p95"]), patients)
+    over, under = numbers - ROUNDED, numbers + ROUNDED
+    outside = _rate((under < training["p5"]) | (over > training["p95"]), patients)
     above, below = (
-        _rate(one, patients) for one in (numbers > training["p75"], numbers < training["p25"])
+        _rate(one, patients) for one in (over > training["p75"], under < training["p25"])
     )
     shifted = outside.low > 2 * EXPECTED_OUTSIDE or max(above.low, below.low) > 0.5
     judged = patients >= FEWEST_PATIENTS

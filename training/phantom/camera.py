@@ -90,11 +90,7 @@ def to_patient(grid: Grid, pose: Pose) -> Volume:
 
     The patient turns about a point 20 mm behind the skin, about where the thyroid lies.
     """
-    roll, pitch, oblique = np.deg2rad([pose.roll_deg, pose.pitch_deg, pose.oblique_deg])
-    about_z = _rotation(0, 1, roll)
-    about_x = _rotation(1, 2, pitch)
-    about_y = _rotation(0, 2, oblique)
-    turn = (about_y @ about_x @ about_z).astype(np.float32)
+    turn = _turn(pose).astype(np.float32)
     x = grid.x[None, None, :] - np.float32(pose.shift_mm[0])
     y = grid.y[None, :, None] - np.float32(pose.shift_mm[1])
     z = grid.z[:, None, None] - np.float32(pose.distance_mm + PIVOT_MM)
@@ -102,6 +98,19 @@ def to_patient(grid: Grid, pose: Pose) -> Volume:
     points[2] += np.float32(PIVOT_MM)
     turned: Volume = points
     return turned
+
+
+def to_camera(points: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
+    """Points (n, 3) in patient axes, in camera axes: the way back from `to_patient`."""
+    turned: NDArray[np.float64] = (points - (0, 0, PIVOT_MM)) @ _turn(pose)
+    turned += np.array([*pose.shift_mm, pose.distance_mm + PIVOT_MM])
+    return turned
+
+
+def _turn(pose: Pose) -> NDArray[np.float64]:
+    """From camera axes to those of the patient."""
+    roll, pitch, oblique = np.deg2rad([pose.roll_deg, pose.pitch_deg, pose.oblique_deg])
+    return _rotation(0, 2, oblique) @ _rotation(1, 2, pitch) @ _rotation(0, 1, roll)
 
 
 def _rotation(first: int, second: int, angle: float) -> NDArray[np.float64]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, shift
 
 from training.phantom.acquisition import Acquisition, Pause, draw_acquisition
-from training.phantom.anatomy import PARTS, Gland, GlandActivity, Volume, gland_activity
-from training.phantom.camera import PIVOT_MM, Detector, Grid, make_grid, project, to_patient
+from training.phantom.anatomy import PARTS, Gland, GlandActivity, Solid, Volume, gland_activity
+from training.phantom.camera import (
+    Detector,
+    Grid,
+    make_grid,
+    project,
+    to_camera,
+    to_patient,
+)
 from training.phantom.case import PART_LABELS, Case, Nodule, Property
 from training.phantom.distributions import DISEASES, Patient, draw_patient
 from training.phantom.exposure import (
@@ -34,6 +42,9 @@ from training.phantom.truth import (
     score,
 )
 
+# To be raised by one whenever the same numbers give other pixels or another truth than before:
+# a data set is of one version (`training.simulate`).
+SIMULATOR = 3
 BLOCK = 6
 # Six cases in a row belong to patients with so many cases each.
 PATIENTS_IN_BLOCK = ((1, 2, 3), (2, 2, 2), (1, 1, 2, 2), (3, 3), (1, 1, 1, 3), (1, 1, 1, 1, 2))
@@ -271,23 +282,18 @@ def make_body_grid(acquisition: Acquisition, detector: Detector) -> Grid:
 def make_gland_grid(gland: Gland, acquisition: Acquisition) -> Grid:
     """A fine grid around the gland and its nodules, in camera axes."""
     solids = (*gland.parts, *gland.cold, *gland.hot)
-    corners = []
-    for solid in solids:
-        reach = np.array(solid.semi_axes)
-        reach[:2] = np.hypot(*reach[:2]) * 0.25 + 0.95 * reach[:2]
-        corners += [np.array(solid.centre) - reach - 4, np.array(solid.centre) + reach + 4]
-    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
-    pose = acquisition.pose
-    middle, half = 0.5 * (low + high), 0.5 * (high - low)
-    oblique, roll, pitch = np.deg2rad([pose.oblique_deg, pose.roll_deg, pose.pitch_deg])
-    cosine, sine = np.cos(oblique), np.sin(oblique)
-    depth = middle[2] - PIVOT_MM
-    x = cosine * middle[0] + sine * depth + pose.shift_mm[0]
-    z = -sine * middle[0] + cosine * depth + pose.distance_mm + PIVOT_MM
-    wide = half[0] * abs(cosine) + half[2] * abs(sine) + 0.15 * half[1]
-    deep = half[2] * abs(cosine) + half[0] * abs(sine) + 0.2 * half[1]
-    tall = half[1] * 1.02 + half[0] * abs(np.sin(roll)) + half[2] * abs(np.sin(pitch))
-    size = (2 * float(wide), 2 * float(tall), 2 * float(deep))
-    step = max(1.6, max(size) / 84)
-    y = float(middle[1] + pose.shift_mm[1])
-    return make_grid((float(x), y, float(z)), size, (step, step, 3.0))
+    corners = to_camera(np.concatenate([_corners(one) for one in solids]), acquisition.pose)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    x, y, z = (0.5 * (low + high)).tolist()
+    wide, tall, deep = (high - low).tolist()
+    step = max(1.6, max(wide, tall, deep) / 84)
+    return make_grid((x, y, z), (wide, tall, deep), (step, step, 3.0))
+
+
+def _corners(solid: Solid) -> NDArray[np.float64]:
+    """Of a box (8, 3) that holds the solid, however it is tilted and tapered, in patient axes."""
+    reach = np.array(solid.semi_axes)
+    reach[:2] = np.hypot(*reach[:2]) * 0.25 + 0.95 * reach[:2]
+    signs = np.array(list(product((-1, 1), repeat=3)))
+    corners: NDArray[np.float64] = np.array(solid.centre) + signs * (reach + 6)
+    return corners

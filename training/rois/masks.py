@@ -87,7 +87,7 @@ def _segments(header: Mapping[str, Any], layers: NDArray[Any]) -> Drawings:
     """Segment0_Name, Segment0_LabelValue, Segment0_Layer and so on."""
     drawings: list[Drawing] = []
     problems: list[str] = []
-    across, down = _extent_offset(header)
+    across, down, through = _extent_offset(header)
     for key, label in header.items():
         if not key.endswith("_LabelValue"):
             continue
@@ -99,18 +99,19 @@ def _segments(header: Mapping[str, Any], layers: NDArray[Any]) -> Drawings:
             problems.append(f"{prefix}: its layer or label value is not in the file")
             continue
         name = str(header.get(f"{prefix}_Name", ""))
-        drawings += _drawn(name, frames, (down, across))
+        drawings += _drawn(name, frames, (down, across), through)
     return Drawings("slicer-nrrd", tuple(drawings), tuple(problems))
 
 
-def _extent_offset(header: Mapping[str, Any]) -> tuple[int, int]:
+def _extent_offset(header: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Columns, rows and slices that were cut off before the first."""
     try:
-        across, down, _ = (
+        across, down, through = (
             int(one) for one in str(header["Segmentation_ReferenceImageExtentOffset"]).split()
         )
     except (KeyError, ValueError):
-        return 0, 0
-    return across, down
+        return 0, 0, 0
+    return across, down, through
 
 
 def _label_map(reader: str, frames: NDArray[Any], names: Mapping[int, str]) -> Drawings:
@@ -130,11 +131,14 @@ def _label_map(reader: str, frames: NDArray[Any], names: Mapping[int, str]) -> D
     return Drawings(reader, tuple(drawings), tuple(problems))
 
 
-def _drawn(name: str, frames: NDArray[np.bool_], offset: tuple[int, int]) -> list[Drawing]:
-    several = len(frames) > 1
+def _drawn(
+    name: str, frames: NDArray[np.bool_], offset: tuple[int, int], cut_before: int = 0
+) -> list[Drawing]:
+    """One drawing for each frame with something on it; so many frames were cut off before."""
+    several = len(frames) > 1 or cut_before != 0
     return [
         Drawing(name, Painted(mask, offset), Reference(frame=number if several else None))
-        for number, mask in enumerate(frames, start=1)
+        for number, mask in enumerate(frames, start=1 + cut_before)
         if mask.any()
     ]
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.training.small_cases import QUIET, small_case
-from training.dataset import DatasetError, read_index, write_case, write_index
+from training.dataset import DatasetError, read_case, read_index, write_case, write_index
 from training.datasets.nnunet import PATIENTS, SPLITS, export_nnunet, import_nnunet
 from training.datasets.split import SPLIT, Split, freeze, write_split
+from training.phantom.case import Case, Nodule
 
 
 @pytest.fixture
@@ -77,3 +79,33 @@ def test_without_a_table_every_case_is_a_patient_of_its_own(exported: Path) -> N
     assert [entry.patient_id for entry in entries] == [entry.case_id for entry in entries]
     assert {entry.properties["simulated"] for entry in entries} == {False}
     assert np.unique([entry.properties["rows"] for entry in entries]).tolist() == [32]
+
+
+@pytest.mark.parametrize("change", [{"spacing_mm": None}, {"collimator": "PINHOLE"}])
+def test_nodules_have_no_size_where_pixels_have_none(
+    tmp_path: Path, change: dict[str, str | None]
+) -> None:
+    case = with_nodule(small_case(0))
+    odd = replace(case, properties=case.properties | change)
+    assert [one.size_mm for one in back(tmp_path / "odd", odd).nodules] == [0]
+    (kept,) = back(tmp_path / "usual", case).nodules
+    assert kept.size_mm > 0
+
+
+def with_nodule(case: Case) -> Case:
+    """The case, of pixels of 2 mm, with a nodule of four pixels in its gland."""
+    row, column = np.argwhere(case.gland).mean(axis=0).astype(int)
+    mask = np.zeros_like(case.gland)
+    mask[row : row + 2, column : column + 2] = True
+    known = {"spacing_mm": 2.0, "collimator": "LEHR"}
+    return replace(
+        case, nodules=(Nodule(mask, 4.5, 0.5, 3.0, True),), properties=case.properties | known
+    )
+
+
+def back(folder: Path, case: Case) -> Case:
+    """The case after its way through nnU-Net's layout."""
+    write_index(folder / "data", [write_case(folder / "data", case)])
+    export_nnunet(folder / "data", folder / "nnunet", QUIET)
+    import_nnunet(folder / "nnunet", folder / "new", QUIET)
+    return read_case(folder / "new", read_index(folder / "new")[0])

@@ -71,6 +71,18 @@ def test_a_shift_within_the_usual_range_is_noticed_too() -> None:
     assert area.shifted
 
 
+@pytest.mark.parametrize("spacing", [2.39759993, 4.41806173, 1.19999999])
+def test_a_number_that_all_scans_share_is_no_shift(spacing: float) -> None:
+    def of_one_camera(case: Case) -> Case:
+        return replace(case, properties=case.properties | {"spacing_mm": spacing})
+
+    training = tally(of_one_camera(small_case(number)) for number in range(40))
+    found = compare(training.content(), training)
+    (pixel,) = (one for one in found.measures if one.name == "spacing_mm")
+    assert (pixel.outside.part, pixel.shifted) == (0, False)
+    assert found.warnings == ()
+
+
 @pytest.mark.parametrize(
     ("kind", "value"), [("isotope", "I-131"), ("camera", "Symbia <T2>"), ("centre", "Namur")]
 )

@@ -1,10 +1,28 @@
 import numpy as np
 import pytest
 
-from training.phantom.camera import Collimator, Detector, Image, make_grid, project
+from training.phantom.camera import (
+    Collimator,
+    Detector,
+    Image,
+    Pose,
+    make_grid,
+    project,
+    to_camera,
+    to_patient,
+)
 
 PINHOLE = Collimator("PINHOLE", hole_mm=4.0, length_mm=180.0)
 HOLES = Collimator("LEHR", hole_mm=1.5, length_mm=25.0)
+
+
+def test_the_way_to_the_patient_and_back() -> None:
+    pose = Pose(60.0, (5.0, -8.0), 42.0, 6.0, -11.0)
+    grid = make_grid((3, -20, 70), (40, 60, 30), (10, 10, 10))
+    points = to_patient(grid, pose).reshape(3, -1).T
+    z, y, x = np.meshgrid(grid.z, grid.y, grid.x, indexing="ij")
+    places = np.stack([x.ravel(), y.ravel(), z.ravel()], axis=1)
+    np.testing.assert_allclose(to_camera(points.astype(float), pose), places, atol=1e-3)
 
 
 def image(collimator: Collimator, distance_mm: float, width_mm: float) -> Image:

@@ -9,16 +9,17 @@ import pytest
 
 from training.phantom import distributions, elsewhere
 from training.phantom.acquisition import Acquisition, Pause, draw_acquisition
+from training.phantom.anatomy import gland_activity
+from training.phantom.camera import to_patient
 from training.phantom.distributions import Patient, draw_patient
 from training.phantom.elsewhere import KINDS, Elsewhere
 from training.phantom.exposure import field_of_view
-from training.phantom.simulator import describe, moved, see, take_image
+from training.phantom.simulator import describe, make_gland_grid, moved, see, take_image
 from training.phantom.truth import outline
 
 
-def patient_with(disease: str, number: int, monkeypatch: pytest.MonkeyPatch) -> Patient:
-    monkeypatch.setattr(distributions, "DISEASES", {disease: 1.0})
-    return draw_patient(np.random.default_rng([17, number]))
+def patient_with(disease: str, number: int) -> Patient:
+    return draw_patient(np.random.default_rng([17, number]), {disease: 1.0})
 
 
 def acquisition_of(patient: Patient, number: int) -> Acquisition:
@@ -26,10 +27,10 @@ def acquisition_of(patient: Patient, number: int) -> Acquisition:
     return replace(drawn, spots=(), dead_rows=0, processing="none", motion=(), field="square")
 
 
-def test_what_is_no_thyroid_has_no_outline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_thyroid_has_no_outline() -> None:
     kinds = set()
     for number in range(12):
-        patient = patient_with("elsewhere", number, monkeypatch)
+        patient = patient_with("elsewhere", number)
         assert isinstance(patient.surroundings, Elsewhere)
         kinds.add(patient.disease)
         acquisition = acquisition_of(patient, number)
@@ -40,18 +41,30 @@ def test_what_is_no_thyroid_has_no_outline(monkeypatch: pytest.MonkeyPatch) -> N
     assert kinds == set(KINDS)
 
 
-def test_ectopic_tissue_lies_in_the_midline_above_where_lobes_would_be(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_ectopic_tissue_lies_in_the_midline_above_where_lobes_would_be() -> None:
     for number in range(20):
-        (tissue,) = patient_with("ectopic tissue", number, monkeypatch).gland.parts
+        (tissue,) = patient_with("ectopic tissue", number).gland.parts
         assert abs(tissue.centre[0]) < 12
         assert -75 <= tissue.centre[1] <= -28
 
 
-def test_remnants_are_smaller_than_lobes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("pitch", "roll"), [(12.0, 0.0), (-12.0, 8.0)])
+def test_tissue_far_from_the_pivot_lies_on_its_grid(pitch: float, roll: float) -> None:
+    gland = patient_with("ectopic tissue", 0).gland
+    far = replace(gland.parts[0], centre=(0.0, -70.0, 25.0))
+    gland = replace(gland, parts=(far,))
+    drawn = acquisition_of(patient_with("ectopic tissue", 0), 0)
+    acquisition = replace(drawn, pose=replace(drawn.pose, pitch_deg=pitch, roll_deg=roll))
+    points = to_patient(make_gland_grid(gland, acquisition), acquisition.pose)
+    activity = gland_activity(gland, points, 1.6).parts.sum(axis=0)
+    assert activity.max() > 0
+    borders = (activity[[0, -1]], activity[:, [0, -1]], activity[:, :, [0, -1]])
+    assert all(float(one.max()) == 0 for one in borders)
+
+
+def test_remnants_are_smaller_than_lobes() -> None:
     def volume(disease: str) -> float:
-        patients = [patient_with(disease, number, monkeypatch) for number in range(30)]
+        patients = [patient_with(disease, number) for number in range(30)]
         lobes = [sum(np.prod(one.semi_axes) for one in p.gland.parts) for p in patients]
         return float(np.median(lobes))
 
@@ -61,17 +74,15 @@ def test_remnants_are_smaller_than_lobes(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_substernal_goitres_reach_further_down(monkeypatch: pytest.MonkeyPatch) -> None:
     def lowest(share: float) -> float:
         monkeypatch.setattr(distributions, "SUBSTERNAL", share)
-        patients = [patient_with("diffuse goitre", number, monkeypatch) for number in range(20)]
+        patients = [patient_with("diffuse goitre", number) for number in range(20)]
         parts = [one for p in patients for one in p.gland.parts]
         return max(one.centre[1] + one.semi_axes[1] for one in parts)
 
     assert lowest(1.0) > lowest(0.0) + 20
 
 
-def test_nodules_are_of_four_to_sixty_millimetres_and_some_touch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    glands = [patient_with("cold nodule", number, monkeypatch).gland for number in range(400)]
+def test_nodules_are_of_four_to_sixty_millimetres_and_some_touch() -> None:
+    glands = [patient_with("cold nodule", number).gland for number in range(400)]
     radii = [np.mean(one.semi_axes[:2]) for gland in glands for one in gland.cold]
     assert 1.5 < min(radii) < 4
     assert 18 < max(radii) < 45
@@ -84,10 +95,8 @@ def test_nodules_are_of_four_to_sixty_millimetres_and_some_touch(
     assert {one.part for gland in glands for one in gland.cold} == {"right", "left", "isthmus"}
 
 
-def test_the_truth_of_a_patient_who_moves_is_of_what_the_camera_sees(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    patient = patient_with("normal", 1, monkeypatch)
+def test_the_truth_of_a_patient_who_moves_is_of_what_the_camera_sees() -> None:
+    patient = patient_with("normal", 1)
     acquisition = acquisition_of(patient, 1)
     detector = acquisition.detector
     still = see(patient, acquisition, detector)
@@ -101,8 +110,8 @@ def test_the_truth_of_a_patient_who_moves_is_of_what_the_camera_sees(
     assert both.parenchyma.max() < still.parenchyma.max()
 
 
-def test_nothing_is_seen_or_drawn_outside_of_a_round_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    patient = patient_with("diffuse goitre", 2, monkeypatch)
+def test_nothing_is_seen_or_drawn_outside_of_a_round_field() -> None:
+    patient = patient_with("diffuse goitre", 2)
     acquisition = acquisition_of(patient, 2)
     pose = replace(acquisition.pose, shift_mm=(0.0, 0.0))
     small = replace(acquisition.detector, spacing_mm=60.0 / acquisition.detector.matrix)
@@ -118,7 +127,7 @@ def test_nothing_is_seen_or_drawn_outside_of_a_round_field(monkeypatch: pytest.M
 def test_a_failed_photomultiplier_leaves_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a flood source, which is even otherwise."""
     monkeypatch.setattr(elsewhere, "KINDS", {"flood source": 1.0})
-    patient = patient_with("elsewhere", 0, monkeypatch)
+    patient = patient_with("elsewhere", 0)
     acquisition = acquisition_of(patient, 0)
 
     def unevenness(*, dead_tube: bool) -> float:

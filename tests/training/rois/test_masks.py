@@ -134,6 +134,17 @@ def test_a_slicer_segmentation_that_was_cut_is_put_back(tmp_path) -> None:  # ty
     np.testing.assert_array_equal(found["gland"], expected())
 
 
+@pytest.mark.parametrize(("slices", "frames"), [(2, [2, 3]), (1, [2])])
+def test_slices_that_were_cut_are_put_back_too(tmp_path, slices: int, frames: list[int]) -> None:  # type: ignore[no-untyped-def]
+    cut = np.stack([expected()[1:6, 2:7].T] * slices, axis=2).astype(np.uint8)
+    names = {"Segment0_Name": "gland", "Segment0_LabelValue": "1"}
+    names["Segmentation_ReferenceImageExtentOffset"] = "2 1 1"
+    found = read_drawings(segmentation(cut, tmp_path, **names))
+    assert [one.reference.frame for one in found.drawings] == frames
+    for one in found.drawings:
+        np.testing.assert_array_equal(rasterise(one, Plane(counts())), expected())
+
+
 def test_a_segment_that_is_not_in_the_file_and_a_damaged_file_are_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
     names = {"Segment0_Name": "gland", "Segment0_LabelValue": "1", "Segment0_Layer": "3"}
     data = segmentation(LABELS.T[:, :, None], tmp_path, **names)
