@@ -155,6 +155,23 @@ class Archive:
             self._require(answer, "/instances/…/metadata")
             return answer.text.strip()
 
+    def md5(self, instance: str) -> str | None:
+        """The MD5 of the file of an instance, as Orthanc wrote it down when it was stored; None
+        where the instance is gone, and where Orthanc keeps none (StoreMD5ForAttachments)."""
+        with self._answer("GET", f"/instances/{instance}/attachments/dicom/md5") as answer:
+            if answer.status_code == 404:
+                return None
+            self._require(answer, "/instances/…/md5")
+            return answer.text.strip() or None
+
+    def sop_instance_uid(self, instance: str) -> str:
+        """The SOP Instance UID; raises Refusal where the instance was deleted meanwhile."""
+        with self._answer("GET", f"/instances/{instance}") as answer:
+            if answer.status_code == 404:
+                raise deleted()
+            self._require(answer, "/instances/…")
+            return str(answer.json()["MainDicomTags"]["SOPInstanceUID"])
+
     def holds(self, instance: str) -> bool:
         """True where Orthanc has an instance with this identifier of its own."""
         with self._answer("GET", f"/instances/{instance}/metadata") as answer:

@@ -44,6 +44,7 @@ MIGRATIONS = (
     CREATE INDEX jobs_by_end ON jobs (state, finished);
     CREATE TABLE records (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
+    "ALTER TABLE jobs ADD COLUMN source_md5 TEXT;",
 )
 
 

@@ -6,6 +6,7 @@ archive nor the ledger: what was given up can never be delivered late.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from adjuvant.reader import Reader
 from adjuvant.results.provenance import is_own
 from adjuvant.rules.ruleset import Rule
 from adjuvant.structures import NODULES
-from adjuvant.superseding import delete_earlier
+from adjuvant.superseding import delete_earlier, delete_outdated
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.watchdog import Hung, Stopping, Watchdog
 
@@ -136,6 +137,7 @@ class Execution:
         begin = time.perf_counter()
         data = self._around.archive.read(job.task.instance)
         read = time.perf_counter()
+        self._know_source(job, data)
         network = self._loading.networks[job.task.interpretation]
         last = job.attempts >= self._plan.maximum_attempts
         examine = partial(_examine, data, reader, network, self._plan, last)
@@ -155,6 +157,17 @@ class Execution:
         own = {"read": (read - begin) * 1e3, "store": (time.perf_counter() - built) * 1e3}
         steps = {name: round(ms, 2) for name, ms in {**outcome.steps_ms, **own}.items()}
         return End("done", steps_ms=steps, results=results, summary=examined.summary)
+
+    def _know_source(self, job: Job, data: bytes) -> None:
+        """What the job has made of another file goes: the scan was overwritten since, perhaps while
+        its results were being stored."""
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()  # as Orthanc tells it
+        if md5 == job.source_md5:
+            return
+        if job.source_md5 is not None:
+            delete_outdated(self._around.archive, job.task)
+            self._around.log.warning(f"{job.task.instance}: overwritten, and read anew")
+        self._around.ledger.keep_source(job, md5)
 
     def _begin_delivery(self, job: Job) -> None:
         if not self._around.ledger.begin_delivery(job):

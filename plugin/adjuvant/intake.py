@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pydicom import Dataset
@@ -21,6 +22,7 @@ from adjuvant.ledger import Ledger
 from adjuvant.reader import Reader
 from adjuvant.rulebook import Rulebook
 from adjuvant.rules.ruleset import RuleSet
+from adjuvant.superseding import delete_outdated, outdated
 
 # Headers are read for so long before the next job is done.
 AT_A_TIME_S = 0.5
@@ -41,6 +43,7 @@ class Intake:
     due: float = 0.0
     _sweep: Sweep = field(init=False)
     _found: list[str] = field(init=False, default_factory=list)  # on the page, newest first
+    _read: list[str] = field(init=False, default_factory=list)  # on the page, known before
     _last_page: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -101,10 +104,11 @@ class Intake:
         return known
 
     def _walk(self, readers: Collection[Reader], rules: RuleSet, until: float) -> None:
-        if not self._found:
+        if not self._found and not self._read:
             instances, stable, self._last_page = self._sweep.page()
             self.ledger.hurry(stable)
             queued = {instance for instance, _ in self._known(instances)}
+            self._read = [one for one in instances if one in queued]
             self._found = [
                 one for one in reversed(instances) if one in queued or self._is_readable(one)
             ]
@@ -118,7 +122,10 @@ class Intake:
         while self._found and time.monotonic() < until:
             self._catch_up(self._found[-1], readers, rules)
             self._found.pop()
-        if self._last_page and not self._found:
+        while self._read and time.monotonic() < until:
+            self._look_again(self._read[-1], readers)
+            self._read.pop()
+        if self._last_page and not self._found and not self._read:
             self._sweep.finish()
             self.due = time.monotonic() + self.sweep_s
 
@@ -130,6 +137,17 @@ class Intake:
                 self.ledger.add([task.later(CATCH_UP)])
             else:
                 await_stable(task.later(CATCH_UP), self.ledger)
+
+    def _look_again(self, instance: str, readers: Collection[Reader]) -> None:
+        """Queue a scan that was overwritten since it was read."""
+        for reader in readers:
+            task = reader.task(instance).later(CATCH_UP)
+            try:
+                if outdated(task, self.ledger, self.archive):
+                    queue(task, self.ledger, self.archive)
+            except ArchiveFault as fault:
+                if fault.status is None:
+                    raise  # else nobody else waits for it
 
     def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
         return tasks_for(instance, readers, rules, self.archive)
@@ -207,7 +225,8 @@ def await_stable(task: Task, ledger: Ledger) -> None:
 
 def queue(task: Task, ledger: Ledger, archive: Archive, *, by_person: bool = False) -> bool:
     """Queue what was sent again or asked for: perhaps it was deleted before, perhaps it is whole
-    this time. What waits, runs, or is done with results that still stand, stays as it is: False.
+    this time, perhaps it was overwritten, and what was made before is deleted. What waits,
+    runs, or is done with results that still stand, stays as it is: False.
 
     What a person cancelled is queued again by a person only, and not because it is sent again; so
     is what an earlier version of the model has read.
@@ -216,9 +235,10 @@ def queue(task: Task, ledger: Ledger, archive: Archive, *, by_person: bool = Fal
     if job is None:
         ledger.add([task])
         return True
+    overwritten = _withdraw(task, ledger, archive)
     is_own = job.task.model_digest == task.model_digest
     again = ("refused", "failed", "superseded", *(("cancelled",) if by_person else ()))
-    if job.state in again or not _results_stand(job, archive):
+    if job.state in again or job in overwritten or not _results_stand(job, archive):
         if is_own:
             ledger.reopen(job, task.priority)
         else:
@@ -227,6 +247,16 @@ def queue(task: Task, ledger: Ledger, archive: Archive, *, by_person: bool = Fal
     if is_own:
         ledger.add([task])  # what waits may be more urgent now
     return False
+
+
+def _withdraw(task: Task, ledger: Ledger, archive: Archive) -> list[Job]:
+    """Delete at once what was made of a scan before it was overwritten: an outline of other pixels
+    must not stand beside the new ones while these wait. The jobs that it was made by."""
+    jobs = outdated(task, ledger, archive)
+    for job in jobs:
+        with suppress(Refusal):  # the scan was deleted meanwhile, and its job will say so
+            delete_outdated(archive, job.task)
+    return jobs
 
 
 def _results_stand(job: Job, archive: Archive) -> bool:

@@ -39,7 +39,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """One row. Times are seconds since 1970; the last three are as REST shows them."""
+    """One row. Times are seconds since 1970; steps, results and summary are as REST shows them.
+
+    `source_md5` is that of the file that was read: what is stored of the job was made of it. None
+    where nothing was read yet, and where an earlier version of this software did.
+    """
 
     id: int
     task: Task
@@ -53,6 +57,7 @@ class Job:
     steps_ms: dict[str, float]
     results: list[dict[str, str]]
     summary: dict[str, Any]
+    source_md5: str | None
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,11 @@ class Ledger:
             (self._now() + delay_s if delay_s else 0.0, reason, job.id),
         )
 
+    def keep_source(self, job: Job, md5: str) -> None:
+        """Remember which file `job` reads; to be called when nothing is stored that it has made of
+        another one."""
+        self._changes("UPDATE jobs SET source_md5=? WHERE id=?", (md5, job.id))
+
     def begin_delivery(self, job: Job) -> bool:
         """From now on the results of `job` are stored, and it cannot be cancelled any more.
 
@@ -291,7 +296,8 @@ class Ledger:
     def _job(self, row: sqlite3.Row) -> Job:
         names = ("instance", "interpretation", "model", "model_digest", "priority", "level")
         parsed = {name: self._parse(row[name]) for name in ("steps_ms", "results", "summary")}
-        plain = ("id", "state", "code", "reason", "attempts", "created", "started", "finished")
+        times = ("created", "started", "finished")
+        plain = ("id", "state", "code", "reason", "attempts", *times, "source_md5")
         task = Task(**{name: row[name] for name in names})
         return Job(task=task, **{name: row[name] for name in plain}, **parsed)
 

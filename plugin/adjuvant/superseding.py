@@ -1,12 +1,16 @@
-"""The results of an earlier model give way to those of a new one, where that is configured."""
+"""Results that give way: those of an earlier model to those of a new one, where that is configured;
+those of a scan that was overwritten under its own UID, always."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from adjuvant.archive import Archive
 from adjuvant.errors import Refusal
 from adjuvant.header import text
 from adjuvant.image import read_header
-from adjuvant.job import Task
+from adjuvant.job import Filter, Job, Task
+from adjuvant.ledger import Ledger
 from adjuvant.results.correction import is_human_correction
 from adjuvant.results.provenance import is_own, result_uid
 from adjuvant.results.uids import KINDS
@@ -22,6 +26,8 @@ RESULT_SOP_CLASSES = frozenset(
     }
 )
 
+MOST_JOBS = 1000  # about one scan: one for each model that has read it
+
 
 def delete_earlier(archive: Archive, task: Task, source_sop_instance_uid: str) -> int:
     """Delete what other models of the same interpretation made of this scan; how many objects.
@@ -31,26 +37,52 @@ def delete_earlier(archive: Archive, task: Task, source_sop_instance_uid: str) -
     person's correction, a result for another scan or by another interpretation never is. Raises
     ArchiveFault where Orthanc fails, Refusal where the scan was deleted meanwhile.
     """
+    return _delete(archive, task, source_sop_instance_uid, lambda of: of != task.model_digest)
+
+
+def outdated(task: Task, ledger: Ledger, archive: Archive) -> list[Job]:
+    """The ended jobs about this scan, of any model, that have read another file than Orthanc holds
+    under the same UIDs now; none where that cannot be told. Raises ArchiveFault."""
+    about = Filter(instances=(task.instance,), interpretation=task.interpretation)
+    jobs, _ = ledger.jobs(about, MOST_JOBS, 0)
+    read = [job for job in jobs if job.state in ("done", "refused") and job.source_md5]
+    now = archive.md5(task.instance) if read else None
+    return [job for job in read if now not in (None, job.source_md5)]
+
+
+def delete_outdated(archive: Archive, task: Task) -> int:
+    """Delete what this model made of this scan before it was overwritten; how many objects.
+
+    Told as by `delete_earlier`, which raises the same.
+    """
+    source = archive.sop_instance_uid(task.instance)
+    return _delete(archive, task, source, lambda of: of == task.model_digest)
+
+
+def _delete(archive: Archive, task: Task, source: str, of_these: Callable[[str], bool]) -> int:
+    """Delete our results of a scan by the models whose digests are `of_these`."""
     study = archive.parents(task.instance).study
     held = archive.held("studies", study) or {}
-    earlier = [
+    chosen = [
         instance
         for instance, sop_class in held.items()
         if sop_class in RESULT_SOP_CLASSES
-        and _is_earlier(archive, instance, task, source_sop_instance_uid)
+        and (digest := _made_by(archive, instance, task, source)) is not None
+        and of_these(digest)
     ]
-    for instance in earlier:
+    for instance in chosen:
         archive.delete(instance)
-    return len(earlier)
+    return len(chosen)
 
 
-def _is_earlier(archive: Archive, instance: str, task: Task, source: str) -> bool:
+def _made_by(archive: Archive, instance: str, task: Task, source: str) -> str | None:
+    """The digest of the model of ours that made this of that scan; None where none did."""
     try:
         header = read_header(archive.read(instance))
     except Refusal:  # unreadable, or gone
-        return False
+        return None
     digest = text(header, "DeviceSerialNumber")
-    if not is_own(header) or is_human_correction(header) or digest == task.model_digest:
-        return False
+    if not is_own(header) or is_human_correction(header):
+        return None
     ours = (result_uid(source, task.interpretation, digest, kind) for kind in KINDS)
-    return text(header, "SOPInstanceUID") in ours
+    return digest if text(header, "SOPInstanceUID") in ours else None

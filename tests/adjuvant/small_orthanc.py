@@ -6,6 +6,7 @@ Orthanc ends with a segmentation fault there). The real one is used in tests/int
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 import subprocess
@@ -91,8 +92,14 @@ class SmallOrthanc:
             return self.instances[instance]
         if what == "SopClassUid":
             return self.classes.get(instance, NM).encode()
+        if what == "md5":
+            return hashlib.md5(self.instances[instance], usedforsecurity=False).hexdigest().encode()
         patient, study = self.parents[instance]
-        return json.dumps({"ID": study, "ParentPatient": patient, "ParentSeries": "s"}).encode()
+        found: dict[str, Any] = {"ID": study, "ParentPatient": patient, "ParentSeries": "s"}
+        if rest == [instance] and self.instances[instance]:
+            header = pydicom.dcmread(BytesIO(self.instances[instance]), stop_before_pixels=True)
+            found["MainDicomTags"] = {"SOPInstanceUID": str(header.SOPInstanceUID)}
+        return json.dumps(found).encode()
 
     def _bulk(self, resource: str) -> list[dict[str, Any]]:
         """The instance, or those of the study or of its one series, with their metadata."""
@@ -108,8 +115,10 @@ class SmallOrthanc:
         if self.store_status != "Success":
             return {"Status": self.store_status}
         self.stores += 1
-        name = orthanc_identifier(pydicom.dcmread(BytesIO(body)))
+        header = pydicom.dcmread(BytesIO(body))
+        name = orthanc_identifier(header)
         self.instances[name] = body
+        self.classes[name] = str(header.SOPClassUID)
         self.parents[name] = self.file_under
         patient, study = self.file_under
         answer = {"ID": name, "ParentSeries": "s", "Status": "Success"}

@@ -313,6 +313,7 @@ def test_a_ledger_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> 
         found = ledger.find(task("a"))
         assert found is not None
         assert (found.task.priority, found.task.level) == (0, "instance")
+        assert found.source_md5 is None
         ledger.close()
 
 

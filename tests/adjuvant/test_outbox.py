@@ -34,6 +34,50 @@ def test_what_is_offered_twice_is_sent_once(outbox: Outbox) -> None:
     assert due(outbox).instance == "b"
 
 
+def test_what_was_made_anew_with_another_content_is_sent_again(outbox: Outbox) -> None:
+    outbox.offer("pacs", [("a", "SR")], {"a": "wrong"})
+    outbox.become(due(outbox), "sent")
+    outbox.offer("pacs", [("a", "SR")], {"a": "wrong"})
+    outbox.offer("pacs", [("a", "SR")])  # not known: taken for the same
+    assert outbox.due("pacs") is None
+    outbox.offer("pacs", [("a", "SR")], {"a": "right"})
+    assert (due(outbox).state, due(outbox).content) == ("waiting", "right")
+    outbox.become(due(outbox), "sent")
+    outbox.offer("pacs", [("a", "SR")], {"a": "right"})
+    assert outbox.counts("pacs")["sent"] == 1
+
+
+@pytest.mark.parametrize("state", ["waiting", "sending", "committing"])
+def test_what_was_on_its_way_with_an_earlier_content_is_not_taken_for_sent(
+    outbox: Outbox, state: str
+) -> None:
+    outbox.offer("pacs", [("a", "SR")], {"a": "wrong"})
+    outbox.become(due(outbox), state, ticket="job-1")
+    before = _only(outbox)
+    outbox.offer("pacs", [("a", "SR")], {"a": "right"})
+    outbox.become(before, "sent")  # by a thread that does not know yet
+    outbox.postpone(before, "refused", 30.0)
+    outbox.look_again(before, 30.0)
+    after = due(outbox)
+    assert (after.state, after.content, after.ticket) == ("waiting", "right", None)
+
+
+def test_a_list_of_an_earlier_version_goes_on_and_learns_the_contents(tmp_path: Path) -> None:
+    path = tmp_path / "routing.sqlite"
+    first = Outbox(path)
+    first.offer("pacs", [("a", "SR"), ("b", "SC")])
+    first.become(due(first), "sent")
+    first._database.execute("ALTER TABLE sendings DROP COLUMN content")  # as it was
+    first.close()
+    second = Outbox(path)
+    assert due(second).instance == "b"
+    second.offer("pacs", [("a", "SR")], {"a": "known from now on"})
+    assert second.counts("pacs")["sent"] == 1  # what was sent cannot be told
+    second.offer("pacs", [("a", "SR")], {"a": "another"})
+    assert second.counts("pacs")["waiting"] == 2
+    second.close()
+
+
 def test_what_is_on_its_way_the_longest_is_known_until_it_has_ended(outbox: Outbox) -> None:
     assert outbox.oldest("pacs") is None
     outbox.offer("pacs", [("a", "SEG")])
@@ -159,4 +203,4 @@ def test_a_closed_file_is_a_fault(outbox: Outbox) -> None:
 def test_it_holds_no_more_than_identifiers(outbox: Outbox) -> None:
     names = {row[1] for row in sqlite3.connect(outbox.path).execute("PRAGMA table_info(sendings)")}
     known = {"id", "destination", "instance", "kind", "state", "reason", "attempts", "ticket"}
-    assert names == known | {"created", "due", "ended"}
+    assert names == known | {"created", "due", "ended", "content"}

@@ -38,10 +38,11 @@ LINE = re.compile(r'(adjuvant_\w+)(\{\w+="[^"]*"(,\w+="[^"]*")*\})?')
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """With a route that leads to an Orthanc which does not answer, and two versions of a model."""
     desk = Desk(Health("0.1.0"), Inbox(), Ledger(tmp_path / "ledger.sqlite"))
     archive = Archive(Connection("http://127.0.0.1:9", "token"), 1 << 20)
+    monkeypatch.setattr(archive, "md5", lambda instance: None)
     routes = {"pacs": RouteSettings.model_validate({"Kind": "peer", "Target": "pacs"})}
     way = Way(routes, tmp_path / "routing.sqlite", Ourselves(8042, 4242), 600.0)
     desk.routing = Routing(way, archive, desk.open_ledger, desk.health, desk.log)

@@ -28,6 +28,16 @@ RESULTS = [{"instance": f"the-{kind}", "kind": kind} for kind in ("SEG", "SC", "
 NOWHERE = Connection("http://127.0.0.1:9", "token")  # nothing listens there
 
 
+class Holding(Archive):
+    """It can tell what files are held, and nothing else."""
+
+    def md5(self, instance: str) -> str | None:
+        return CONTENTS.get(instance, f"MD5 of {instance}")
+
+
+CONTENTS: dict[str, str] = {}
+
+
 def route(**settings: Any) -> RouteSettings:
     return RouteSettings.model_validate({"Kind": "peer", "Target": "elsewhere", **settings})
 
@@ -37,7 +47,7 @@ def routing(
     folder: Path, routes: dict[str, RouteSettings], **way: Any
 ) -> Iterator[tuple[Routing, Health]]:
     health, log = Health("0"), Log(*(3 * [lambda text: None]))
-    archive = Archive(NOWHERE, 1 << 20)
+    archive = Holding(NOWHERE, 1 << 20)
     with closing(archive), closing(Ledger(folder / "ledger.sqlite")) as ledger:
         planned = Way(routes, folder / "routing.sqlite", Ourselves(8042, 4242), 0.05, **way)
         made = Routing(planned, archive, ledger, health, log)
@@ -98,6 +108,23 @@ def test_a_new_model_version_is_sent_beside_the_old_one(tmp_path: Path) -> None:
         made.offer(TASK, RESULTS)
         made.offer(TASK, [{"instance": "the-new-SEG", "kind": "SEG"}])
     assert waiting(tmp_path, "all") == {"the-SEG", "the-new-SEG", "scan"}
+
+
+def test_a_report_that_was_made_anew_is_sent_again_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its UID is the same: the sensitivity of the camera had been configured wrongly."""
+    with routing(tmp_path, {"all": route(Send=["SEG", "SR", "source"])}) as (made, _):
+        made.offer(TASK, RESULTS)
+        outbox = made._open_outbox()
+        for row in outbox._read("SELECT id FROM sendings"):
+            outbox._read("UPDATE sendings SET state='sent', due=0 WHERE id=?", row["id"])
+        made.offer(TASK, RESULTS)
+        assert outbox.counts("all")["sent"] == 3
+        monkeypatch.setitem(CONTENTS, "the-SR", "MD5 of the right uptake")
+        made.offer(TASK, RESULTS)
+        waits = outbox._read("SELECT instance FROM sendings WHERE state<>'sent'")
+        assert [row["instance"] for row in waits] == ["the-SR"]
 
 
 def test_without_routes_no_file_is_made(tmp_path: Path) -> None:

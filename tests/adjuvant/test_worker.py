@@ -191,6 +191,129 @@ def test_of_a_scan_that_is_cancelled_while_it_is_read_nothing_is_stored(bench: B
     assert bench.orthanc.stores == 0
 
 
+def overwrite(bench: Bench, **tags: Any) -> None:
+    """The camera sends the scan with other pixels, or other tags, under the same UIDs."""
+    scan = dcmread(BytesIO(bench.orthanc.instances["a"]))
+    for keyword, value in tags.items():
+        setattr(scan, keyword, value)
+    if not tags:
+        scan.PixelData = np.roll(scan.pixel_array, 20, axis=-1).tobytes()
+    bench.orthanc.put("a", to_bytes(scan))
+
+
+def outlines(bench: Bench) -> list[bytes]:
+    """The pixels of every segmentation that the archive holds."""
+    held = [dcmread(BytesIO(data)) for data in bench.orthanc.instances.values()]
+    return [one.PixelData for one in held if one.Modality == "SEG"]
+
+
+def read_once(bench: Bench) -> bytes:
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    (outline,) = outlines(bench)
+    return outline
+
+
+def test_a_scan_that_is_overwritten_is_read_anew_and_the_old_outline_goes(bench: Bench) -> None:
+    before = read_once(bench)
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: bench.orthanc.stores == 6 and bench.is_in("done")())
+    (after,) = outlines(bench)
+    assert np.sum(np.frombuffer(after, np.uint8)) > 0
+    assert after != before
+    assert len(bench.orthanc.instances) == 4  # the scan and its three results
+    assert any(line == "a: overwritten, and read anew" for line in bench.lines)
+
+
+def test_while_reading_is_paused_the_results_of_the_overwritten_scan_are_gone(bench: Bench) -> None:
+    read_once(bench)
+    overwrite(bench)
+    bench.around.health.pause(time.time())
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("queued"))
+    assert set(bench.orthanc.instances) == {"a"}
+
+
+def test_an_overwritten_scan_that_only_the_change_log_knows_is_read_anew(bench: Bench) -> None:
+    before = read_once(bench)
+    overwrite(bench)
+    bench.work_until(lambda: bench.orthanc.stores == 6 and bench.is_in("done")())
+    assert outlines(bench) != [before]
+
+
+def test_the_same_scan_once_more_is_not_read_again(bench: Bench) -> None:
+    read_once(bench)
+    bench.around.inbox.offer("a", None)
+    bench.orthanc.requests.clear()
+    bench.work_until(lambda: sum("/md5" in line for line in bench.orthanc.requests) >= 2)
+    assert bench.orthanc.stores == 3
+    assert not any(line.startswith("DELETE") for line in bench.orthanc.requests)
+
+
+def test_what_an_earlier_version_of_ours_has_read_stays_as_it_is(bench: Bench) -> None:
+    before = read_once(bench)
+    job = bench.job()
+    assert job is not None
+    bench.around.ledger._changes("UPDATE jobs SET source_md5=NULL WHERE id=?", (job.id,))
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: len(bench.around.inbox) == 0 and bench.is_("ready")())
+    assert (outlines(bench), bench.orthanc.stores) == ([before], 3)
+
+
+def test_an_overwritten_scan_that_is_refused_now_keeps_no_outline(bench: Bench) -> None:
+    read_once(bench)
+    scan = dcmread(BytesIO(bench.orthanc.instances["a"]))
+    scan.PixelData = bytes(len(scan.PixelData))
+    bench.orthanc.put("a", to_bytes(scan))
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    job = bench.job()
+    assert job is not None
+    assert (outlines(bench), [one["kind"] for one in job.results]) == ([], ["SR"])
+
+
+def test_results_that_were_cut_short_before_the_scan_was_overwritten_go(bench: Bench) -> None:
+    """Orthanc ended while results were stored: the row names none, the archive holds them."""
+    before = read_once(bench)
+    job = bench.job()
+    assert job is not None
+    bench.around.ledger._changes(
+        "UPDATE jobs SET state='running', results='[]' WHERE id=?", (job.id,)
+    )
+    bench.around.ledger.recover(maximum_attempts=8)
+    overwrite(bench)
+    bench.work_until(bench.is_in("done"))
+    (after,) = outlines(bench)
+    assert after != before
+
+
+def test_what_a_person_made_of_a_result_outlives_the_overwritten_scan(bench: Bench) -> None:
+    read_once(bench)
+    ((name, drawn),) = (
+        (name, one)
+        for name, data in bench.orthanc.instances.items()
+        if (one := dcmread(BytesIO(data))).Modality == "SEG"
+    )
+    drawn.SegmentSequence[0].SegmentAlgorithmType = "MANUAL"
+    bench.orthanc.instances[name] = to_bytes(drawn)
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: bench.orthanc.stores == 5 and bench.is_in("done")())
+    assert bench.orthanc.instances[name] == to_bytes(drawn)
+
+
+def test_results_are_the_same_bytes_where_only_the_scans_file_differs(bench: Bench) -> None:
+    """So that routes do not send them once more."""
+    read_once(bench)
+    first = {name: data for name, data in bench.orthanc.instances.items() if name != "a"}
+    overwrite(bench, ImageComments="sent over another way")
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: bench.orthanc.stores == 6 and bench.is_in("done")())
+    assert first == {name: data for name, data in bench.orthanc.instances.items() if name != "a"}
+
+
 def test_a_scan_that_only_the_change_log_knows_is_found(bench: Bench) -> None:
     bench.orthanc.put("a", to_bytes(nm_dataset(thyroid_counts(128, 128))))
     bench.work_until(bench.is_in("done"))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import Dataset
 
@@ -164,6 +165,37 @@ def test_everything_arrives_once_whoever_is_killed(
             wait_for(lambda: all_sent(hospital))
             assert len(hospital.study(last[0].StudyInstanceUID)[SEG]) == 2  # one of each version
             require_received(other, hospital, kills=2)
+
+
+def test_what_is_made_anew_is_sent_again_where_it_differs(
+    start: Start, tmp_path: Path, ports: tuple[int, ...]
+) -> None:
+    section = {"Routes": {"peer": ROUTES["peer"]}}
+    orthanc = {**towards(ports), "OverwriteInstances": True}
+    with (
+        pacs(tmp_path / "pacs", ports) as other,
+        start(tmp_path / "adjuvant", adjuvant=section, orthanc=orthanc) as hospital,
+    ):
+        (dataset,) = read(hospital, 1)
+        instance = hospital.find(dataset.SOPInstanceUID)
+        (report,) = hospital.study(dataset.StudyInstanceUID)[SR]
+        expected = Counter({instance: 1, hospital.find(report.SOPInstanceUID): 1})
+        wait_for(lambda: receptions(other) == expected)
+
+        path = f"{hospital.server.url}/instances/{hospital.find(report.SOPInstanceUID)}"
+        hospital.session.delete(path, timeout=60).raise_for_status()
+        hospital.post(f"/adjuvant/instances/{instance}/analyze", b"{}")
+        wait_for(lambda: len(hospital.study(dataset.StudyInstanceUID).get(SR, ())))
+        hospital.wait_until_idle()
+        assert all_sent(hospital)
+        assert receptions(other) == expected  # the same as before
+
+        dataset.PixelData = (2 * dataset.pixel_array.astype(np.uint16)).tobytes()  # other counts
+        hospital.send_by_rest(to_bytes(dataset))
+        wait_for(lambda: receptions(other) == expected + expected)
+        (again,) = hospital.study(dataset.StudyInstanceUID)[SR]
+        assert again.SOPInstanceUID == report.SOPInstanceUID
+        assert other.read(other.find(again.SOPInstanceUID)) == again != report
 
 
 def require_received(pacs: Hospital, hospital: Hospital, kills: int) -> None:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import highdicom
+import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
@@ -13,7 +14,8 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from adjuvant.results.identity import differing_identity, orthanc_identifier
 from tests.builder import to_bytes
 from tests.headers import STYLES
-from tests.integration.hospital import SC, SEG, SR, Hospital, new_instance_uid, scan
+from tests.integration.conftest import Start
+from tests.integration.hospital import SC, SEG, SR, Hospital, new_instance_uid, scan, wait_for
 from tests.integration.tiny import IN_SERVICE
 
 
@@ -101,6 +103,27 @@ def test_a_second_store_makes_nothing_twice(
     job = hospital.job(instance)
     assert job is not None
     assert (job["state"], job["attempts"]) == ("done", 1)
+
+
+def test_a_scan_that_is_overwritten_is_read_anew(start: Start, tmp_path: Path) -> None:
+    with start(tmp_path / "data", orthanc={"OverwriteInstances": True}) as hospital:
+        dataset = scan(128, 128)
+        instance = hospital.send_by_rest(to_bytes(dataset))
+        first = hospital.wait_for_end(instance)
+        before = hospital.study(dataset.StudyInstanceUID)
+        hospital.send_by_rest(to_bytes(dataset))  # the same once more
+        time.sleep(2)
+        hospital.wait_until_idle()
+        assert hospital.job(instance) == first
+        dataset.PixelData = np.roll(dataset.pixel_array, 20, axis=-1).tobytes()
+        assert hospital.send_by_rest(to_bytes(dataset)) == instance
+        wait_for(lambda: (hospital.job(instance) or first)["started"] != first["started"])
+        second = hospital.wait_for_end(instance)
+        assert (second["state"], second["results"]) == ("done", first["results"])
+        after = hospital.study(dataset.StudyInstanceUID)
+        assert [len(after[kind]) for kind in (SEG, SC, SR)] == [1, 1, 1]
+        for kind in (SEG, SC):
+            assert after[kind][0].PixelData != before[kind][0].PixelData
 
 
 def test_nothing_reacts_to_our_own_results(hospital: Hospital, read: tuple[Dataset, str]) -> None:

@@ -1,7 +1,8 @@
 """The durable list of what is sent where: one row for each destination and instance.
 
 SQLite below DataDirectory, beside the ledger and apart from it. A row stays when it was sent, so
-that nothing is sent twice. Nothing in it says who the patient is. Standard library only.
+that nothing is sent twice, but what was made anew with another content. Nothing in it says who the
+patient is. Standard library only.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,13 @@ CREATE TABLE IF NOT EXISTS sendings (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   destination TEXT NOT NULL, instance TEXT NOT NULL, kind TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'waiting', reason TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-  ticket TEXT, created REAL NOT NULL, due REAL NOT NULL DEFAULT 0, ended REAL,
+  ticket TEXT, created REAL NOT NULL, due REAL NOT NULL DEFAULT 0, ended REAL, content TEXT,
   UNIQUE (destination, instance)
 );
 CREATE INDEX IF NOT EXISTS sendings_by_turn ON sendings (destination, state, due, id);
 """
+# A list of an earlier version has no `content`.
+COLUMN = "ALTER TABLE sendings ADD COLUMN content TEXT"
 
 
 class OutboxFault(Fault):
@@ -46,7 +49,8 @@ class OutboxCorrupt(OutboxFault):
 @dataclass(frozen=True)
 class Sending:
     """One instance for one destination. `ticket` is Orthanc's job while it is `sending`, the
-    transaction while it is `committing`; times are seconds since 1970."""
+    transaction while it is `committing`; times are seconds since 1970. `content` is the MD5 of the
+    file that is, or was, to be sent; None where it is not known."""
 
     id: int
     destination: str
@@ -58,6 +62,7 @@ class Sending:
     ticket: str | None
     created: float
     ended: float | None
+    content: str | None
 
 
 class Outbox:
@@ -84,6 +89,9 @@ class Outbox:
         self._database.execute("PRAGMA synchronous=FULL")
         require_whole(self._database, str(self.path), OutboxCorrupt)
         self._database.executescript(TABLES)
+        columns = self._database.execute("PRAGMA table_info(sendings)").fetchall()
+        if "content" not in {column["name"] for column in columns}:
+            self._database.execute(COLUMN)
         if lost:
             self._database.execute(f"PRAGMA user_version={LOST}")
 
@@ -102,17 +110,32 @@ class Outbox:
         with self._lock:
             self._database.close()
 
-    def offer(self, destination: str, instances: Iterable[tuple[str, str]]) -> None:
+    def offer(
+        self,
+        destination: str,
+        instances: Iterable[tuple[str, str]],
+        contents: Mapping[str, str | None] | None = None,
+    ) -> None:
         """Have (instance, kind) sent unless they were, or are about to be; what was given up, or
-        had been deleted, begins anew."""
-        now = time.time()
-        rows = [(destination, instance, kind, now) for instance, kind in instances]
+        had been deleted, begins anew.
+
+        `contents` are the MD5s of the files, by instance. What has another one than before begins
+        anew as well; where one of the two is not known, they are taken for the same.
+        """
+        now, known = time.time(), contents or {}
+        rows = [(destination, one, kind, known.get(one), now) for one, kind in instances]
         with self._writing() as database:
             database.executemany(
-                "INSERT INTO sendings (destination, instance, kind, created) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (destination, instance) DO UPDATE SET state='waiting', reason=NULL, "
-                "attempts=0, due=0 WHERE state IN ('failed', 'gone')",
+                "INSERT INTO sendings (destination, instance, kind, content, created) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (destination, instance) DO UPDATE SET "
+                "state='waiting', reason=NULL, ticket=NULL, attempts=0, due=0, ended=NULL "
+                "WHERE state IN ('failed', 'gone') OR content<>excluded.content",
                 rows,
+            )
+            database.executemany(
+                "UPDATE sendings SET content=COALESCE(?, content) "
+                "WHERE destination=? AND instance=?",
+                [(content, destination, instance) for _, instance, _, content, _ in rows],
             )
 
     def under_way(self, destination: str) -> Sending | None:
@@ -144,28 +167,30 @@ class Outbox:
     def become(
         self, sending: Sending, state: str, reason: str | None = None, ticket: str | None = None
     ) -> None:
-        """Write down the next state, or the end."""
+        """Write down the next state, or the end; not where another content was offered since."""
         ended = time.time() if state in ("sent", "failed", "gone") else None
         with self._writing() as database:
             database.execute(
-                "UPDATE sendings SET state=?, reason=?, ticket=?, ended=?, due=0 WHERE id=?",
-                (state, reason, ticket, ended, sending.id),
+                "UPDATE sendings SET state=?, reason=?, ticket=?, ended=?, due=0 "
+                "WHERE id=? AND content IS ?",
+                (state, reason, ticket, ended, sending.id, sending.content),
             )
 
     def postpone(self, sending: Sending, reason: str, delay_s: float) -> None:
-        """Wait again, one attempt more."""
+        """Wait again, one attempt more; not where another content was offered since."""
         with self._writing() as database:
             database.execute(
                 "UPDATE sendings SET state='waiting', reason=?, ticket=NULL, due=?, "
-                "attempts=attempts+1 WHERE id=?",
-                (reason, time.time() + delay_s, sending.id),
+                "attempts=attempts+1 WHERE id=? AND content IS ?",
+                (reason, time.time() + delay_s, sending.id, sending.content),
             )
 
     def look_again(self, sending: Sending, delay_s: float) -> None:
         """The same state, due later."""
         with self._writing() as database:
             database.execute(
-                "UPDATE sendings SET due=? WHERE id=?", (time.time() + delay_s, sending.id)
+                "UPDATE sendings SET due=? WHERE id=? AND content IS ?",
+                (time.time() + delay_s, sending.id, sending.content),
             )
 
     def retry(self, destination: str) -> int:

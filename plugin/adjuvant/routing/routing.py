@@ -77,15 +77,28 @@ class Routing:
     def offer(
         self, task: Task, results: Sequence[Mapping[str, str]], named: Collection[str] = ()
     ) -> None:
-        """Have the results of a scan sent, and the scan where that is asked for: each once.
+        """Have the results of a scan sent, and the scan where that is asked for: each once, and
+        once more where its file is another one than was sent.
 
-        To be called when they are stored and before their job is done: then nothing is forgotten,
-        whenever we are killed.
+        To be called by the thread of the archive, when they are stored and before their job is
+        done: then nothing is forgotten, whenever we are killed. Raises ArchiveFault.
         """
+        self._offer(task, results, named, self._archive.md5)
+
+    def _offer(
+        self,
+        task: Task,
+        results: Sequence[Mapping[str, str]],
+        named: Collection[str],
+        md5: Callable[[str], str | None],
+    ) -> None:
+        contents: dict[str, str | None] = {}
         for name, settings in self._way.routes.items():
             chosen = _chosen(settings, task, results)
             if chosen and self._wants(name, task, named):
-                self._open_outbox().offer(name, chosen)
+                outbox = self._open_outbox()
+                contents |= {one: md5(one) for one, _ in chosen if one not in contents}
+                outbox.offer(name, chosen, contents)
                 self._senders[name].wake()
 
     def status(self) -> list[dict[str, Any]]:
@@ -167,7 +180,8 @@ class Routing:
             while offset < total:  # meanwhile new jobs push others back: seen twice, never missed
                 jobs, total = self._ledger.jobs(Filter(state), PAGE, offset)
                 for job in jobs:
-                    self.offer(job.task, job.results, job.summary.get("routing", ()))
+                    named = job.summary.get("routing", ())
+                    self._offer(job.task, job.results, named, lambda instance: None)
                 offset += PAGE
         outbox.found()
         self._log.warning("what has to be sent was found in the ledger")

@@ -115,6 +115,7 @@ class Sender:
         except ArchiveFault:
             self._checked_at = None  # perhaps it was taken out of Orthanc's configuration
             raise
+        self._since.pop(sending.id, None)  # of an earlier content
         self._outbox.become(sending, "sending", sending.reason, job)
         self._poll_s = SHORTEST_POLL_S
         return self._poll_s
