@@ -21,6 +21,7 @@ from adjuvant.ledger import Ledger
 from adjuvant.reader import Reader
 from adjuvant.rulebook import Rulebook
 from adjuvant.rules.ruleset import RuleSet
+from adjuvant.silence import Silences
 
 # Headers are read for so long before the next job is done.
 AT_A_TIME_S = 0.5
@@ -40,11 +41,13 @@ class Intake:
     rulebook: Rulebook = field(default_factory=Rulebook)
     due: float = 0.0
     _sweep: Sweep = field(init=False)
+    _silences: Silences = field(init=False)
     _found: list[str] = field(init=False, default_factory=list)  # on the page, newest first
     _last_page: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._sweep = Sweep(self.archive, self.ledger)
+        self._silences = Silences(self.archive)
 
     def tasks(self, instance: str, readers: Collection[Reader]) -> list[Task]:
         """What is to be done about an instance that may be a scan, and came some time ago.
@@ -102,12 +105,7 @@ class Intake:
 
     def _walk(self, readers: Collection[Reader], rules: RuleSet, until: float) -> None:
         if not self._found:
-            instances, stable, self._last_page = self._sweep.page()
-            self.ledger.hurry(stable)
-            queued = {instance for instance, _ in self._known(instances)}
-            self._found = [
-                one for one in reversed(instances) if one in queued or self._is_readable(one)
-            ]
+            self._found = self._look_at_page()
         if not _headers_needed(readers, rules):
             found = reversed(self._found)
             tasks = [task for one in found for task in self._tasks(one, readers, rules)]
@@ -122,6 +120,18 @@ class Intake:
             self._sweep.finish()
             self.due = time.monotonic() + self.sweep_s
 
+    def _look_at_page(self) -> list[str]:
+        """What may be a scan on the next page, the newest first. Whatever fails, no page is left
+        out."""
+        instances, stable, self._last_page = self._sweep.page()
+        try:
+            self.ledger.hurry(stable)
+            queued = {instance for instance, _ in self._known(instances)}
+            return [one for one in reversed(instances) if one in queued or self._is_readable(one)]
+        except Exception:
+            self._sweep.again()
+            raise
+
     def _catch_up(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> None:
         known = self._known([instance])
         new = [one for one in readers if (instance, one.interpretation.name) not in known]
@@ -132,7 +142,12 @@ class Intake:
                 await_stable(task.later(CATCH_UP), self.ledger)
 
     def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
-        return tasks_for(instance, readers, rules, self.archive)
+        try:
+            return tasks_for(instance, readers, rules, self.archive)
+        except ArchiveFault as fault:
+            if not self._silences.only_of(instance, fault):
+                raise
+            return [reader.task(instance) for reader in readers]  # the job says why
 
     def _put(self, task: Task, instance: str) -> None:
         """Queue what was just sent. A scan that had a job before does not wait a second time."""
@@ -153,7 +168,7 @@ class Intake:
         try:
             readable = self.archive.sop_class(instance) in READABLE_SOP_CLASSES
         except ArchiveFault as fault:
-            if fault.status is None:
+            if not self._silences.only_of(instance, fault):
                 raise
             return True  # its job will fail and say so; nobody else waits for it
         if not readable:

@@ -13,8 +13,10 @@ import pytest
 from pydicom import Dataset
 
 from adjuvant.archive import Archive, Connection
-from adjuvant.corrections.register import Correction, Register
+from adjuvant.corrections.recognise import Looked, Recogniser
+from adjuvant.corrections.register import Correction, Register, RegisterFault
 from adjuvant.corrections.watch import Watch
+from adjuvant.errors import ArchiveFault
 from adjuvant.health import Health, Log
 from adjuvant.results.seg import pack
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
@@ -225,6 +227,50 @@ def test_an_orthanc_that_fails_is_an_alarm_and_the_next_walk_settles_it(room: Ro
     room.orthanc.broken.clear()
     _until(lambda: not _alarms(room))
     assert len(room.register.corrections({}, 10, 0)[0]) == 1
+
+
+@pytest.mark.parametrize("fault", [ArchiveFault("Orthanc's REST API: ReadTimeout"), KeyError(7)])
+def test_what_cannot_be_looked_at_holds_up_the_others_thrice_and_is_named(
+    room: Room, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    look = Recogniser.look
+
+    def look_or_fail(recogniser: Recogniser, instance: str) -> Looked | None:
+        if instance == "ill":
+            raise fault
+        return look(recogniser, instance)
+
+    monkeypatch.setattr(Recogniser, "look", look_or_fail)
+    room.put("ill", saved())
+    room.put("theirs", saved())
+    for _ in range(2):
+        with pytest.raises(type(fault)):
+            room.seen()
+    assert [one.found.instance for one in room.seen()] == ["theirs"]
+    assert len(_pages(room)) == 3
+    assert len(set(_pages(room))) == 1
+    assert any(line.startswith("no corrections are looked for in ill: ") for line in room.lines)
+
+
+def test_a_list_that_cannot_be_written_loses_no_page(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.put("theirs", saved())
+    with monkeypatch.context() as patch:
+        patch.setattr(room.register, "put", _fail)
+        for _ in range(5):
+            with pytest.raises(RegisterFault):
+                room.seen()
+    assert [one.found.instance for one in room.seen()] == ["theirs"]
+    assert len(set(_pages(room))) == 1
+
+
+def _fail(_: object) -> bool:
+    raise RegisterFault("the disk is full")
+
+
+def _pages(room: Room) -> list[str]:
+    return [one for one in room.orthanc.requests if "/changes" in one]
 
 
 def _alarms(room: Room) -> list[dict[str, str]]:
