@@ -22,6 +22,10 @@ COMPUTING = (NAME, "adjuvant-hand", "adjuvant-upgrade", "adjuvant-shadow")
 JOIN_S = 6.0
 STARTED_LOOK_S = 0.02
 ENDED_LOOK_S = 0.25
+# The kernel's table is no snapshot: a port that is not in it is looked for again.
+ENDED_LOOKS = 3
+ENDED_AGAIN_S = 0.05
+ENDED = "Orthanc's HTTP server takes no connections any more: Orthanc ends, or has to be restarted"
 
 
 class Plugin:
@@ -122,6 +126,7 @@ class Plugin:
             interpreter.join()
         self.stop.set()
         if self.desk is not None:
+            self.desk.health.become("off", ENDED)
             self.desk.inbox.wake()
         interpreter.join()
         end = time.monotonic() + JOIN_S
@@ -135,13 +140,14 @@ class Plugin:
         from adjuvant.listening import is_listening
 
         port = self.http_port()
-        started = False
+        started, closed = False, 0
         while interpreter.is_alive():
             listening = port is not None and is_listening(port)
-            if started and listening is False:
-                return
             started = started or listening is True
-            interpreter.join(ENDED_LOOK_S)
+            closed = closed + 1 if started and listening is False else 0
+            if closed == ENDED_LOOKS:
+                return
+            interpreter.join(ENDED_AGAIN_S if closed else ENDED_LOOK_S)
 
     def wait_for_start(self):
         """Return when Orthanc's HTTP server takes connections, or where that cannot be seen."""

@@ -87,6 +87,7 @@ ENGINE = (
     "rule_desk",
     "rulebook",
     "service",
+    "silence",
     "superseding",
     "surroundings",
     "watchdog",

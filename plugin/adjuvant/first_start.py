@@ -30,12 +30,7 @@ def keep_first_start(section: Mapping[str, Any], base: str) -> None:
     if read_first_start(path) is not None:
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    unfinished = f"{path}.{os.getpid()}"
-    with open(unfinished, "w", encoding="ascii") as file:
-        file.write(time.strftime(FORM, time.gmtime()) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    write_whole(path, time.strftime(FORM, time.gmtime()) + "\n")
 
 
 def read_first_start(path: str) -> str | None:
@@ -47,3 +42,13 @@ def read_first_start(path: str) -> str | None:
     except (OSError, ValueError):
         return None
     return moment
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a small file so that a kill or a full disk leaves what was there. Raises OSError."""
+    unfinished = f"{path}.{os.getpid()}"
+    with open(unfinished, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 CAPACITY = 100_000
@@ -152,6 +152,7 @@ class Sweep:
     notes: Notes
     position: int | None = None
     previous_end: int | None = None
+    _before: int | None = field(init=False, default=None)
 
     def page(self) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
         """The new instances of the next page, the series and studies that are stable since then,
@@ -160,11 +161,15 @@ class Sweep:
             self.position = self.notes.note(CURSOR) or 0
         page = self.log.changes(self.position)
         if page.last < self.position:  # another database, or it was emptied
-            self.position = self.previous_end = 0
+            self._before = self.position = self.previous_end = 0
             self.notes.keep_note(CURSOR, 0)
             return (), (), False
-        self.position = page.last
+        self._before, self.position = self.position, page.last
         return tuple(page.instances), tuple(page.stable), page.done
+
+    def again(self) -> None:
+        """The last page could not be looked at to its end: the next one is the same."""
+        self.position = self._before
 
     def finish(self) -> None:
         """Everything that the walk found is in the ledger: move the cursor."""

@@ -22,6 +22,7 @@ from adjuvant.ledger import Ledger
 from adjuvant.reader import Reader
 from adjuvant.rulebook import Rulebook
 from adjuvant.rules.ruleset import RuleSet
+from adjuvant.silence import Silences
 from adjuvant.superseding import delete_outdated, outdated
 
 # Headers are read for so long before the next job is done.
@@ -42,12 +43,14 @@ class Intake:
     rulebook: Rulebook = field(default_factory=Rulebook)
     due: float = 0.0
     _sweep: Sweep = field(init=False)
+    _silences: Silences = field(init=False)
     _found: list[str] = field(init=False, default_factory=list)  # on the page, newest first
     _read: list[str] = field(init=False, default_factory=list)  # on the page, known before
     _last_page: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._sweep = Sweep(self.archive, self.ledger)
+        self._silences = Silences(self.archive)
 
     def tasks(self, instance: str, readers: Collection[Reader]) -> list[Task]:
         """What is to be done about an instance that may be a scan, and came some time ago.
@@ -105,13 +108,7 @@ class Intake:
 
     def _walk(self, readers: Collection[Reader], rules: RuleSet, until: float) -> None:
         if not self._found and not self._read:
-            instances, stable, self._last_page = self._sweep.page()
-            self.ledger.hurry(stable)
-            queued = {instance for instance, _ in self._known(instances)}
-            self._read = [one for one in instances if one in queued]
-            self._found = [
-                one for one in reversed(instances) if one in queued or self._is_readable(one)
-            ]
+            self._look_at_page()
         if not _headers_needed(readers, rules):
             found = reversed(self._found)
             tasks = [task for one in found for task in self._tasks(one, readers, rules)]
@@ -128,6 +125,20 @@ class Intake:
         if self._last_page and not self._found and not self._read:
             self._sweep.finish()
             self.due = time.monotonic() + self.sweep_s
+
+    def _look_at_page(self) -> None:
+        """Find what may be a scan on the next page. Whatever fails, no page is left out."""
+        instances, stable, self._last_page = self._sweep.page()
+        try:
+            self.ledger.hurry(stable)
+            queued = {instance for instance, _ in self._known(instances)}
+            self._found = [
+                one for one in reversed(instances) if one in queued or self._is_readable(one)
+            ]
+            self._read = [one for one in instances if one in queued]
+        except Exception:
+            self._sweep.again()
+            raise
 
     def _catch_up(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> None:
         known = self._known([instance])
@@ -146,11 +157,16 @@ class Intake:
                 if outdated(task, self.ledger, self.archive):
                     queue(task, self.ledger, self.archive)
             except ArchiveFault as fault:
-                if fault.status is None:
-                    raise  # else nobody else waits for it
+                if not self._silences.only_of(instance, fault):
+                    raise
 
     def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
-        return tasks_for(instance, readers, rules, self.archive)
+        try:
+            return tasks_for(instance, readers, rules, self.archive)
+        except ArchiveFault as fault:
+            if not self._silences.only_of(instance, fault):
+                raise
+            return [reader.task(instance) for reader in readers]  # the job says why
 
     def _put(self, task: Task, instance: str) -> None:
         """Queue what was just sent. A scan that had a job before does not wait a second time."""
@@ -171,7 +187,7 @@ class Intake:
         try:
             readable = self.archive.sop_class(instance) in READABLE_SOP_CLASSES
         except ArchiveFault as fault:
-            if fault.status is None:
+            if not self._silences.only_of(instance, fault):
                 raise
             return True  # its job will fail and say so; nobody else waits for it
         if not readable:

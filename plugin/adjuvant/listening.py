@@ -16,15 +16,21 @@ LISTEN = "0A"
 
 
 def is_listening(port: int) -> bool | None:
-    """Whether somebody listens on a TCP port; None where this system does not say."""
-    found = None
+    """Whether somebody listens on a TCP port; None where this system does not say, or not now: a
+    table that cannot be read (no file descriptor is left) may hold the port."""
+    said = list[bool | None]()
     for table in TABLES:
         try:
             lines = Path(table).read_text().splitlines()[1:]
-        except OSError:
+        except FileNotFoundError:  # such as tcp6 where there is no IPv6
             continue
-        found = bool(found) or any(_listens(line.split(), port) for line in lines)
-    return found
+        except OSError:
+            said.append(None)
+            continue
+        said.append(any(_listens(line.split(), port) for line in lines))
+    if True in said:
+        return True
+    return None if None in said or not said else False
 
 
 def _listens(entry: list[str], port: int) -> bool:

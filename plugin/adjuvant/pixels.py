@@ -164,7 +164,7 @@ def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
     try:
         with quiet():
             if _syntax(source) in LOSSLESS:
-                _require_honest_frames(source, layout)
+                require_honest_frames(source, layout)
             stored_values = pixel_array(source)
     except UNREADABLE as fault:
         kind = type(fault).__name__
@@ -175,8 +175,9 @@ def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
     return stored_values.reshape(expected)
 
 
-def _require_honest_frames(source: Dataset, layout: Layout) -> None:
-    """No compressed frame asks its decoder for more memory than the header says."""
+def require_honest_frames(source: Dataset, layout: Layout) -> None:
+    """No compressed frame asks its decoder for more memory than the header says; else Refusal
+    (pixel-data)."""
     pixels, syntax = source.PixelData, _syntax(source)
     for frame in generate_frames(pixels, number_of_frames=layout.frames):
         if syntax == uids.RLELossless:

@@ -25,7 +25,7 @@ from adjuvant.corrections.office import Office
 from adjuvant.demand import Demand, Patience
 from adjuvant.errors import ArchiveFault, Fault, RuleFault
 from adjuvant.first_start import FILE as FIRST_START_FILE
-from adjuvant.first_start import read_first_start
+from adjuvant.first_start import read_first_start, write_whole
 from adjuvant.health import Log
 from adjuvant.image import Limits
 from adjuvant.inbox import CURSOR
@@ -249,15 +249,18 @@ class Service:
             ledger.keep_note(CURSOR, self._since(ledger.path.parent, settings, archive))
 
     def _since(self, folder: Path, settings: Settings, archive: Archive) -> int:
-        """The change from which on scans are ours. Kept beside the ledger: it outlives it."""
+        """The change from which on scans are ours. Kept beside the ledger: it outlives it. Where
+        the file is damaged, it is found out once more."""
         path = folder / SINCE_FILE
         try:
             if path.exists():
-                return int(path.read_text())
+                with suppress(ValueError):
+                    return int(path.read_text())
+                self._log.error(f"{path} is damaged and written anew")
             since = 0 if settings.analyse_existing else self._first_change(folder, archive)
-            path.write_text(f"{since}\n")
+            write_whole(str(path), f"{since}\n")
             return since
-        except (OSError, ValueError) as fault:
+        except OSError as fault:
             raise LedgerFault(f"{path} cannot be used: {fault}") from fault
 
     def _first_change(self, folder: Path, archive: Archive) -> int:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from adjuvant.first_start import FILE, FORM, keep_first_start, read_first_start
+from adjuvant.first_start import (
+    FILE,
+    FORM,
+    keep_first_start,
+    read_first_start,
+    write_whole,
+)
 
 
 def test_the_first_moment_stays(tmp_path: Path) -> None:
@@ -34,3 +41,15 @@ def test_what_is_no_moment_is_written_anew(tmp_path: Path, damaged: str) -> None
 def test_nothing_is_written_where_we_are_off(tmp_path: Path, section: dict[str, object]) -> None:
     keep_first_start(section, str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "since"
+    write_whole(str(path), "17\n")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(str(path), "18\n")
+    assert path.read_text() == "17\n"

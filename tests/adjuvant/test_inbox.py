@@ -155,6 +155,15 @@ def test_a_walk_that_is_not_finished_moves_no_cursor() -> None:
     assert notes.note(CURSOR) is None
 
 
+def test_a_page_that_could_not_be_looked_at_comes_again() -> None:
+    sweep = Sweep(Log(list("abcde")), Notes())
+    sweep.page()
+    page = sweep.page()
+    sweep.again()
+    assert sweep.page() == page
+    assert sweep.page()[0] == ("e",)
+
+
 def test_a_log_that_begins_anew_is_read_from_its_beginning() -> None:
     notes = Notes({CURSOR: 900})
     assert walk(Sweep(Log(list("ab")), notes)) == list("ab")

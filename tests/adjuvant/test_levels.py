@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from adjuvant import intake as module
 from adjuvant.archive import Archive, Connection
-from adjuvant.errors import Refusal
+from adjuvant.errors import ArchiveFault, Refusal
 from adjuvant.gathering import NotStable, gather
 from adjuvant.health import Health, Log
 from adjuvant.inbox import Inbox
@@ -220,6 +220,56 @@ def test_the_walk_looks_at_nothing_twice(department: Department) -> None:
     department.collect(walk=True)
     assert department.jobs("queued") == []
     assert not any("file" in request for request in department.orthanc.requests[before:])
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The instances about which Orthanc does not answer."""
+    names = set[str]()
+
+    def keep_silent(ask: Callable[[Archive, str], Any]) -> Callable[[Archive, str], Any]:
+        def asked(archive: Archive, instance: str) -> Any:
+            if instance in names:
+                raise ArchiveFault("Orthanc's REST API: ReadTimeout")
+            return ask(archive, instance)
+
+        return asked
+
+    for name in ("sop_class", "read"):
+        monkeypatch.setattr(Archive, name, keep_silent(getattr(Archive, name)))
+    return names
+
+
+def test_no_page_is_left_out_while_orthanc_does_not_answer(
+    department: Department, silent: set[str]
+) -> None:
+    silent.add("b")
+    for name in "abc":
+        department.put(name)
+    department.orthanc.broken.add("/system")
+    for _ in range(10):
+        with pytest.raises(ArchiveFault):
+            department.collect(walk=True)
+    pages = [one for one in department.orthanc.requests if "/changes" in one]
+    assert pages == ["GET /changes?since=0&limit=1000"] * 10
+    silent.clear()
+    department.collect(walk=True)
+    assert [instance for _, instance, _ in department.jobs()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("walk", [True, False])
+def test_an_instance_that_orthanc_never_answers_about_holds_up_the_others_thrice(
+    department: Department, silent: set[str], walk: bool
+) -> None:
+    department.obey(rule(URGENT, "urgent", Priority=50), rule(THYROID, "all"))
+    silent.add("b")
+    for name in "abc":
+        (department.put if walk else department.send)(name)
+    for _ in range(2):
+        with pytest.raises(ArchiveFault):
+            department.collect(walk)
+    department.collect(walk)
+    assert {instance for _, instance, _ in department.jobs()} == set("abc")
 
 
 def test_a_study_that_grows_after_an_upgrade_has_only_what_came_read(

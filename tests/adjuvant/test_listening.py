@@ -39,3 +39,15 @@ def test_a_system_that_does_not_say_is_not_taken_for_a_closed_port(
 ) -> None:
     monkeypatch.setattr(listening, "TABLES", (str(tmp_path / "tcp"),))
     assert is_listening(8042) is None
+
+
+def test_a_table_that_cannot_be_read_just_now_may_hold_the_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, unreadable = tmp_path / "tcp6", tmp_path / "tcp"
+    other.write_text("  sl  local_address rem_address st\n   0: 00000000:0050 00000000:0000 0A 0\n")
+    monkeypatch.setattr(listening, "TABLES", (str(unreadable), str(other)))
+    assert is_listening(8042) is False  # as where there is no IPv6
+    unreadable.mkdir()
+    assert is_listening(8042) is None
+    assert is_listening(80) is True

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from adjuvant import service
 from adjuvant.api import Desk
 from adjuvant.health import Health, Log
 from adjuvant.inbox import CURSOR, Inbox
@@ -91,6 +92,26 @@ def test_the_first_start_leaves_what_is_older_alone(engine: Engine) -> None:
     ledger = Ledger(engine.base / "data" / "adjuvant" / LEDGER_FILE)
     assert ledger.note(CURSOR) == 9
     ledger.close()
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\0\0\n", b"\xff"])
+def test_a_damaged_first_change_is_found_out_again(engine: Engine, damaged: bytes) -> None:
+    path = engine.base / "data" / "adjuvant" / SINCE_FILE
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damaged)
+    engine.run_until(lambda: engine.desk.ledger is not None)
+    assert path.read_text() == "9\n"
+    assert [one.name for one in path.parent.glob(f"{SINCE_FILE}*")] == [SINCE_FILE]
+    assert any("is damaged" in line for line in engine.lines)
+
+
+def test_the_first_change_is_written_as_a_whole(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = list[str]()
+    monkeypatch.setattr(service, "write_whole", lambda path, text: written.append(text))
+    engine.run_until(engine.is_("degraded"))
+    assert written[0] == "9\n"
 
 
 def test_where_it_is_asked_for_the_first_start_reads_everything(engine: Engine) -> None:

@@ -20,6 +20,7 @@ from adjuvant.corrections.register import Found
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, quiet, text, values
 from adjuvant.image import read_header
+from adjuvant.inbox import READABLE_SOP_CLASSES
 from adjuvant.results.correction import (
     SEGMENTATION_CLASSES,
     is_human_correction,
@@ -28,6 +29,8 @@ from adjuvant.results.correction import (
 from adjuvant.results.provenance import is_own, result_uid
 
 LONGEST_TEXT = 64
+# Each costs a look-up and reads the segmentations of its study: no planar study has as many.
+MOST_SCANS = 64
 UNKNOWN = "not told"
 DATES = ("AcquisitionDate", "SeriesDate", "StudyDate", "ContentDate")
 
@@ -61,12 +64,12 @@ class Recogniser:
         self._interpretations = interpretations
 
     def look(self, instance: str) -> Looked | None:
-        """What an instance of Orthanc is; None where it is no segmentation of an image, cannot be
-        read, or where neither a person nor we made it. Raises ArchiveFault."""
+        """What an instance of Orthanc is; None where it is no segmentation of what may be a planar
+        scan, cannot be read, or where neither a person nor we made it. Raises ArchiveFault."""
         try:
             data = self._archive.read(instance)
             header = read_header(data)
-            scans = segmented_instances(header)
+            scans = segmented_instances(header, READABLE_SOP_CLASSES)[:MOST_SCANS]
             if header.get("SOPClassUID") not in SEGMENTATION_CLASSES or not scans:
                 return None
             if self._interpretation(header, scans) is not None:

@@ -27,6 +27,7 @@ INDEX_FILE = "corrections.sqlite"
 RECORD_FILE = "correction-decisions.jsonl"
 STATES = ("open", "accepted", "rejected")
 FILTERS = ("state", "model", "scanner", "month", "source")
+MOST_UNLINKED = 20_000
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS corrections (
@@ -156,10 +157,14 @@ class Register:
 
     def keep_unlinked(self, instance: str, scans: tuple[str, ...]) -> None:
         """A person's segmentation of scans (SOP Instance UIDs) of which no result of ours is there:
-        to be looked at again when one is stored."""
+        to be looked at again when one is stored. Of more than MOST_UNLINKED, the oldest go."""
         with self._writing() as database:
             database.executemany(
                 "INSERT OR IGNORE INTO unlinked VALUES (?, ?)", [(instance, one) for one in scans]
+            )
+            database.execute(
+                "DELETE FROM unlinked WHERE rowid <= (SELECT MAX(rowid) FROM unlinked) - ?",
+                (MOST_UNLINKED,),
             )
 
     def unlinked(self, scans: tuple[str, ...]) -> list[str]:

@@ -17,6 +17,7 @@ from adjuvant.errors import ArchiveFault, explain
 from adjuvant.health import Health, Log, event
 from adjuvant.inbox import CURSOR, Sweep
 from adjuvant.results.correction import SEGMENTATION_CLASSES
+from adjuvant.silence import Silences
 
 ALARM = "corrections"
 LOWEST_PRIORITY = 19
@@ -42,6 +43,7 @@ class Watch:
         self._register = register
         self._recogniser = Recogniser(archive, interpretations)
         self._sweep = Sweep(archive, register)
+        self._silences = Silences(archive)
         self._health, self._log = told
         self._sweep_s = sweep_s
         self._flooded = flooded
@@ -67,14 +69,21 @@ class Watch:
         last = False
         while not last and not self._stop.is_set():
             instances, _, last = self._sweep.page()
-            for instance in instances:
-                while self._flooded() and not self._stop.wait(FLOOD_LOOK_S):
-                    pass
-                if self._stop.is_set():
-                    return
-                self._look(instance)
-        if last:
+            try:
+                self._look_at_page(instances)
+            except Exception:
+                self._sweep.again()
+                raise
+        if last and not self._stop.is_set():
             self._sweep.finish()
+
+    def _look_at_page(self, instances: tuple[str, ...]) -> None:
+        for instance in instances:
+            while self._flooded() and not self._stop.wait(FLOOD_LOOK_S):
+                pass
+            if self._stop.is_set():
+                return
+            self._look(instance)
 
     def _run(self) -> None:
         """Linux gives threads a priority of their own: ours is the lowest."""
@@ -94,13 +103,17 @@ class Watch:
 
     def _look(self, instance: str) -> None:
         try:
-            if self._archive.sop_class(instance) not in SEGMENTATION_CLASSES:
-                return
-            looked = self._recogniser.look(instance)
-        except ArchiveFault as fault:
-            if fault.status is None:
+            self._look_at(instance)
+        except Exception as fault:
+            if not self._silences.only_of(instance, fault):
                 raise
-            return  # about this instance only, such as one that was deleted meanwhile
+            if not isinstance(fault, ArchiveFault) or fault.status is None:  # else: deleted, say
+                self._log.error(f"no corrections are looked for in {instance}: {explain(fault)}")
+
+    def _look_at(self, instance: str) -> None:
+        if self._archive.sop_class(instance) not in SEGMENTATION_CLASSES:
+            return
+        looked = self._recogniser.look(instance)
         if looked is None:
             return
         if looked.ours:

@@ -8,7 +8,7 @@ was corrected is found by comparing it with our own segmentation of that scan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pydicom import Dataset
 
@@ -54,14 +54,22 @@ def is_human_correction(header: Dataset) -> str | None:
     return f"SegmentAlgorithmType is {type_}{tool} in {len(drawn)} of {len(segments)} segments"
 
 
-def segmented_instances(header: Dataset) -> tuple[str, ...]:
-    """SOP Instance UIDs of the images that a segmentation refers to, each once, in file order."""
-    return tuple(dict.fromkeys(_references(header)))
+def segmented_instances(header: Dataset, classes: Collection[str] | None = None) -> tuple[str, ...]:
+    """SOP Instance UIDs of the images that a segmentation refers to, each once, in file order;
+    without those that it says to be of other SOP Classes than `classes`, where these are given."""
+    said: dict[str, set[str]] = {}
+    for instance, sop_class in _references(header):
+        said.setdefault(instance, set()).update([sop_class] if sop_class else [])
+    return tuple(
+        one for one, these in said.items() if classes is None or not these or these & set(classes)
+    )
 
 
-def _references(dataset: Dataset) -> Iterator[str]:
+def _references(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """SOP Instance UID and SOP Class UID, empty where it is not told."""
     for keyword in REFERENCES:
         for item in dataset.get(keyword) or []:
             if item.get("ReferencedSOPInstanceUID"):
-                yield str(item.ReferencedSOPInstanceUID)
+                sop_class = item.get("ReferencedSOPClassUID") or ""
+                yield str(item.ReferencedSOPInstanceUID), str(sop_class)
             yield from _references(item)

@@ -19,6 +19,7 @@ from pydicom.pixels.utils import pixel_array
 
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, fold, quiet
+from adjuvant.pixels import Layout, require_honest_frames
 from adjuvant.preprocess import Mask
 
 Meaning = Literal["gland", "nodule"]
@@ -110,9 +111,24 @@ def _require_size(source: Dataset) -> None:
         raise Refusal("segmentation", f"the segmentation has {pixels} pixels, too many")
 
 
+def _require_honest_frames(source: Dataset) -> None:
+    layout = Layout(
+        int(source.get("NumberOfFrames") or 1),
+        int(source.Rows),
+        int(source.Columns),
+        int(source.BitsAllocated) // 8,
+    )
+    try:
+        require_honest_frames(source, layout)
+    except Refusal as refusal:
+        raise Refusal("segmentation", refusal.reason) from None
+
+
 def _frames(source: Dataset) -> NDArray[Any]:
     """Pixel values (frames, rows, columns)."""
     with quiet():
+        if source.file_meta.TransferSyntaxUID.is_encapsulated:
+            _require_honest_frames(source)
         pixels = pixel_array(source)
     return pixels if pixels.ndim == 3 else pixels[None]
 

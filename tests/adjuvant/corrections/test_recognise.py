@@ -13,8 +13,11 @@ import pytest
 from pydicom import Dataset
 
 from adjuvant.archive import Archive, Connection
-from adjuvant.corrections.register import Correction, Register
+from adjuvant.corrections import register
+from adjuvant.corrections.recognise import Looked, Recogniser
+from adjuvant.corrections.register import Correction, Register, RegisterFault
 from adjuvant.corrections.watch import Watch
+from adjuvant.errors import ArchiveFault
 from adjuvant.health import Health, Log
 from adjuvant.results.seg import pack
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
@@ -225,6 +228,96 @@ def test_an_orthanc_that_fails_is_an_alarm_and_the_next_walk_settles_it(room: Ro
     room.orthanc.broken.clear()
     _until(lambda: not _alarms(room))
     assert len(room.register.corrections({}, 10, 0)[0]) == 1
+
+
+@pytest.mark.parametrize("fault", [ArchiveFault("Orthanc's REST API: ReadTimeout"), KeyError(7)])
+def test_what_cannot_be_looked_at_holds_up_the_others_thrice_and_is_named(
+    room: Room, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    look = Recogniser.look
+
+    def look_or_fail(recogniser: Recogniser, instance: str) -> Looked | None:
+        if instance == "ill":
+            raise fault
+        return look(recogniser, instance)
+
+    monkeypatch.setattr(Recogniser, "look", look_or_fail)
+    room.put("ill", saved())
+    room.put("theirs", saved())
+    for _ in range(2):
+        with pytest.raises(type(fault)):
+            room.seen()
+    assert [one.found.instance for one in room.seen()] == ["theirs"]
+    assert len(_pages(room)) == 3
+    assert len(set(_pages(room))) == 1
+    assert any(line.startswith("no corrections are looked for in ill: ") for line in room.lines)
+
+
+def test_a_list_that_cannot_be_written_loses_no_page(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.put("theirs", saved())
+    with monkeypatch.context() as patch:
+        patch.setattr(room.register, "put", _fail)
+        for _ in range(5):
+            with pytest.raises(RegisterFault):
+                room.seen()
+    assert [one.found.instance for one in room.seen()] == ["theirs"]
+    assert len(set(_pages(room))) == 1
+
+
+def of_slices(sop_class: str | None) -> Dataset:
+    """A segmentation of 500 slices, by a person."""
+    slices = saved()
+    slices.SourceImageSequence = [Dataset() for _ in range(500)]
+    for number, one in enumerate(slices.SourceImageSequence):
+        one.ReferencedSOPInstanceUID = f"2.25.500.{number}"
+        one.ReferencedSOPClassUID = sop_class
+    for keyword in (
+        "ReferencedSeriesSequence",
+        "PerFrameFunctionalGroupsSequence",
+        "SharedFunctionalGroupsSequence",
+    ):
+        if keyword in slices:
+            delattr(slices, keyword)
+    return slices
+
+
+def lookups(room: Room) -> int:
+    return sum(one == "POST /tools/lookup" for one in room.orthanc.requests)
+
+
+def waiting(room: Room) -> list[str]:
+    return [f"2.25.500.{n}" for n in range(500) if room.register.unlinked((f"2.25.500.{n}",))]
+
+
+def test_slices_of_another_modality_are_not_looked_for(room: Room) -> None:
+    room.put("theirs", of_slices("1.2.840.10008.5.1.4.1.1.2"))
+    assert room.seen() == []
+    assert (lookups(room), waiting(room)) == (0, [])
+
+
+def test_of_what_says_nothing_a_bounded_number_is_looked_for(room: Room) -> None:
+    room.put("theirs", of_slices(None))
+    assert room.seen() == []
+    assert lookups(room) == len(waiting(room)) == 64
+
+
+def test_of_what_waits_for_a_result_the_oldest_goes(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "MOST_UNLINKED", 3)
+    for name in "abcde":
+        room.register.keep_unlinked(name, ("2.25.1",))
+    assert room.register.unlinked(("2.25.1",)) == ["c", "d", "e"]
+
+
+def _fail(_: object) -> bool:
+    raise RegisterFault("the disk is full")
+
+
+def _pages(room: Room) -> list[str]:
+    return [one for one in room.orthanc.requests if "/changes" in one]
 
 
 def _alarms(room: Room) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from adjuvant.results.correction import is_human_correction, segmented_instances
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+CT = "1.2.840.10008.5.1.4.1.1.2"
 NUCLEAR_MEDICINE = "1.2.840.10008.5.1.4.1.1.20"
 SCAN = "2.25.1001"
 
@@ -61,6 +62,14 @@ def test_what_ohif_saves_is_a_human_correction():
 
 def test_the_scan_that_was_corrected_is_named_once():
     assert segmented_instances(saved_by_ohif()) == (SCAN,)
+
+
+@pytest.mark.parametrize(("said", "kept"), [(NUCLEAR_MEDICINE, True), (None, True), (CT, False)])
+def test_what_is_said_to_be_of_another_class_is_left_out(said: str | None, kept: bool):
+    header = saved_by_ohif()
+    header.SourceImageSequence[0].ReferencedSOPClassUID = said
+    found = segmented_instances(header, {NUCLEAR_MEDICINE})
+    assert found == ((SCAN,) if kept else ())
 
 
 def test_a_tool_steered_by_a_person_counts_as_human():

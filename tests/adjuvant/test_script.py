@@ -1,0 +1,73 @@
+"""The script that Orthanc runs, with an `orthanc` that registers nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adjuvant import listening
+from adjuvant.api import Desk
+from adjuvant.health import Health
+from adjuvant.inbox import Inbox
+
+SCRIPT = Path(__file__).parents[2] / "plugin" / "main.py"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    orthanc: Any = ModuleType("orthanc")
+    orthanc.GetConfiguration = lambda: json.dumps({"HttpPort": 8042})
+    monkeypatch.setitem(sys.modules, "orthanc", orthanc)
+    spec = importlib.util.spec_from_file_location("script", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with suppress(AttributeError):  # its last line registers
+        spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ENDED_LOOK_S", 0.001)
+    monkeypatch.setattr(module, "ENDED_AGAIN_S", 0.001)
+    return module
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool | None]]:
+    """What the kernel says of Orthanc's port, look by look."""
+    said: list[bool | None] = []
+    monkeypatch.setattr(listening, "is_listening", lambda _: said.pop(0))
+    yield said
+    assert said == []
+
+
+def test_orthancs_end_is_believed_when_it_was_seen_three_times_in_a_row(
+    script: ModuleType, looks: list[bool | None]
+) -> None:
+    looks += [False, None, True, False, False, True, False, None, True, False, False, False]
+    plugin = script.Plugin()
+    interpreter = threading.Thread(target=plugin.stop.wait)
+    interpreter.start()
+    plugin.wait_for_end(interpreter)
+    plugin.stop.set()
+
+
+def test_who_stops_says_so(script: ModuleType, looks: list[bool | None]) -> None:
+    looks += [True, False, False, False]
+    plugin = script.Plugin()
+    plugin.desk = Desk(Health("0.1.0"), Inbox())
+    plugin.desk.health.become("ready", "waiting for scans")
+    interpreter = threading.Thread(target=plugin.stop.wait)
+    interpreter.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "main_thread", lambda: interpreter)
+        plugin.end_with_orthanc()
+    board = plugin.desk.health.snapshot()
+    assert board["state"] == "off"
+    assert "takes no connections" in board["reason"]
