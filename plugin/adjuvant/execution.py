@@ -24,7 +24,7 @@ from adjuvant.reader import Reader
 from adjuvant.results.provenance import is_own
 from adjuvant.rules.ruleset import Rule
 from adjuvant.structures import NODULES
-from adjuvant.superseding import delete_earlier, delete_outdated
+from adjuvant.superseding import delete_earlier, delete_outdated, delete_refusal
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.watchdog import Hung, Stopping, Watchdog
 
@@ -151,6 +151,7 @@ class Execution:
         results = deliver(self._around.archive, job.task.instance, objects)
         for result in results:
             self._around.inbox.settle(result["instance"])
+        delete_refusal(self._around.archive, job.task, outcome.scan.header)
         if self._plan.replace_earlier:
             self._replace_earlier(job.task, outcome)
         self._plan.hooks.compare(job.task, outcome)

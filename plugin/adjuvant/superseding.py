@@ -1,9 +1,12 @@
 """Results that give way: those of an earlier model to those of a new one, where that is configured;
-those of a scan that was overwritten under its own UID, always."""
+those of a scan that was overwritten under its own UID, and the report of a refusal when the scan
+was read after all, always."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from pydicom import Dataset
 
 from adjuvant.archive import Archive
 from adjuvant.errors import Refusal
@@ -12,8 +15,9 @@ from adjuvant.image import read_header
 from adjuvant.job import Filter, Job, Task
 from adjuvant.ledger import Ledger
 from adjuvant.results.correction import is_human_correction
+from adjuvant.results.identity import orthanc_identifier
 from adjuvant.results.provenance import is_own, result_uid
-from adjuvant.results.uids import KINDS
+from adjuvant.results.uids import KINDS, series_uid
 
 # SEG, Secondary Capture, multi-frame Secondary Capture, Comprehensive and Comprehensive 3D SR.
 RESULT_SOP_CLASSES = frozenset(
@@ -38,6 +42,23 @@ def delete_earlier(archive: Archive, task: Task, source_sop_instance_uid: str) -
     ArchiveFault where Orthanc fails, Refusal where the scan was deleted meanwhile.
     """
     return _delete(archive, task, source_sop_instance_uid, lambda of: of != task.model_digest)
+
+
+def delete_refusal(archive: Archive, task: Task, source: Dataset) -> bool:
+    """Delete the report that this model refused this scan, now that it has read it, as after a
+    limit was raised; whether there was one. `source` is the scan's header. Raises ArchiveFault."""
+    report = Dataset()
+    for keyword in ("PatientID", "StudyInstanceUID"):
+        if keyword in source:
+            report[keyword] = source[keyword]
+    named = (str(source.SOPInstanceUID), task.interpretation, task.model_digest)
+    report.SeriesInstanceUID = series_uid(*named, "refusal")
+    report.SOPInstanceUID = result_uid(*named, "refusal")
+    instance = orthanc_identifier(report)
+    if not archive.holds(instance):
+        return False
+    archive.delete(instance)
+    return True
 
 
 def outdated(task: Task, ledger: Ledger, archive: Archive) -> list[Job]:

@@ -14,8 +14,10 @@ from adjuvant.job import Task
 from adjuvant.model import Model
 from adjuvant.results import encode
 from adjuvant.results.capture import build_capture
+from adjuvant.results.identity import orthanc_identifier
+from adjuvant.results.report import build_refusal_report
 from adjuvant.results.seg import build_segmentation
-from adjuvant.superseding import delete_earlier
+from adjuvant.superseding import delete_earlier, delete_refusal
 from tests.adjuvant.results.examples import findings, model, views
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 
@@ -120,3 +122,17 @@ def test_a_scan_that_is_gone_is_a_refusal(archive: Archive) -> None:
     gone = Task("gone", "thyroid", "thyroid 0.2.0", NEW.digest)
     with pytest.raises(Refusal, match="deleted"):
         delete_earlier(archive, gone, UID)
+
+
+def test_the_report_of_a_refusal_goes_when_the_scan_was_read_after_all(
+    orthanc: SmallOrthanc, archive: Archive
+) -> None:
+    of_old, of_new = (
+        build_refusal_report(SCAN.header, Refusal("frames", "80 frames"), made_by, "thyroid")
+        for made_by in (OLD, NEW)
+    )
+    for report in (of_old, of_new):
+        orthanc.put(orthanc_identifier(report), encode(report))
+    assert delete_refusal(archive, TASK, SCAN.header)
+    assert set(orthanc.instances) == {"source", orthanc_identifier(of_old)}
+    assert not delete_refusal(archive, TASK, SCAN.header)
