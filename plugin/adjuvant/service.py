@@ -210,7 +210,7 @@ class Service:
             corrections = Office(path.parent, archive, (health, self._log), self._stop.is_set)
             since = self._since(path.parent, settings, archive)
             self._desk.corrections = corrections.open(
-                tuple(INTERPRETATIONS), settings.sweep_seconds, since, lambda: worker.makes_way
+                tuple(INTERPRETATIONS), settings.sweep_seconds, since, lambda: worker.goes_first
             )
             keeping.shadow.start(
                 Means(unhurried, limits, lambda: worker.busy, lambda: worker.loading.networks)

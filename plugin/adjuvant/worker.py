@@ -75,9 +75,11 @@ class Worker:
         return self._reading or len(self._around.inbox) > 0
 
     @property
-    def makes_way(self) -> bool:
-        """Whether scans come in a flood, so that nothing that can wait should ask Orthanc."""
-        return self._making_way
+    def goes_first(self) -> bool:
+        """Whether a scan is read, or scans come in a flood, so that what can wait should wait: a
+        thread of low priority that TensorFlow's threads interrupt keeps the interpreter's lock,
+        and reception waits for it."""
+        return self._reading or self._making_way
 
     @property
     def loading(self) -> Loading:
@@ -96,14 +98,13 @@ class Worker:
         if not readers:
             return self._idle_s()
         walking = self._collect(readers)
-        if self._ready:
-            job = self._around.ledger.claim()
-            self._reading = job is not None
-            if job is not None:
-                begun, before = time.monotonic(), self._around.inbox.arrivals
-                self._execution.run(job)
-                self._make_way(before, begun)
-                return 0.0
+        job = self._around.ledger.claim() if self._ready else None
+        self._reading = job is not None
+        if job is not None:
+            begun, before = time.monotonic(), self._around.inbox.arrivals
+            self._execution.run(job)
+            self._make_way(before, begun)
+            return 0.0
         return 0.0 if walking else self._idle_s()
 
     def _collect(self, readers: Collection[Reader]) -> bool:

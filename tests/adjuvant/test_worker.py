@@ -175,6 +175,32 @@ def test_while_paused_scans_are_queued_and_none_is_read(bench: Bench) -> None:
     assert bench.orthanc.stores == 3
 
 
+def test_what_can_wait_waits_while_a_scan_is_read_and_not_while_paused(bench: Bench) -> None:
+    seen = list[bool]()
+
+    def pause(inputs: Any) -> Any:
+        if bench.job() is not None:  # none while the network is rehearsed
+            seen.append(worker.goes_first)
+            bench.around.health.pause(time.time())
+        return bright(inputs)
+
+    bench.plan = replace(bench.plan, load=lambda folder: Network(MODEL, "CPU", pause))
+    stop = threading.Event()
+    worker = Worker(bench.around, bench.plan, stop)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    bench.send()
+    deadline = time.monotonic() + 60
+    while (not seen or worker.goes_first) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    went_first = worker.goes_first
+    stop.set()
+    bench.around.inbox.wake()
+    thread.join(60)
+    assert set(seen) == {True}
+    assert not went_first
+
+
 def test_of_a_scan_that_is_cancelled_while_it_is_read_nothing_is_stored(bench: Bench) -> None:
     def cancel(inputs: Any) -> Any:
         job = bench.job()  # none while the network is rehearsed

@@ -39,10 +39,10 @@ class Office:
         interpretations: tuple[str, ...],
         sweep_s: float,
         since: int,
-        flooded: Callable[[], bool],
+        first: Callable[[], bool],
     ) -> CorrectionDesk | None:
         """Begin to look, at the change `since` where nothing was looked at before, not while
-        Orthanc is `flooded`; the desk, None where the list cannot be opened."""
+        others go `first`; the desk, None where the list cannot be opened."""
         health, log = self._told
         try:
             self._register = self._opened()
@@ -52,7 +52,7 @@ class Office:
                 interpretations,
                 self._told,
                 sweep_s,
-                flooded,
+                first,
                 self._ends,
             )
             self._watch.start(since)

@@ -22,11 +22,11 @@ from adjuvant.silence import Silences
 ALARM = "corrections"
 LOWEST_PRIORITY = 19
 JOIN_S = 2.0
-FLOOD_LOOK_S = 0.25
+FIRST_LOOK_S = 0.25
 
 
 class Watch:
-    """Looks every `sweep_s` seconds, but while Orthanc is `flooded` it asks it nothing; where
+    """Looks every `sweep_s` seconds, but while others go `first` it asks Orthanc nothing; where
     Orthanc `ends`, it is no fault that it does not answer."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Watch:
         interpretations: tuple[str, ...],
         told: tuple[Health, Log],
         sweep_s: float,
-        flooded: Callable[[], bool] = lambda: False,
+        first: Callable[[], bool] = lambda: False,
         ends: Callable[[], bool] = lambda: False,
     ) -> None:
         self._archive = archive
@@ -46,7 +46,7 @@ class Watch:
         self._silences = Silences(archive)
         self._health, self._log = told
         self._sweep_s = sweep_s
-        self._flooded = flooded
+        self._first = first
         self._ends = ends
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,7 +79,7 @@ class Watch:
 
     def _look_at_page(self, instances: tuple[str, ...]) -> None:
         for instance in instances:
-            while self._flooded() and not self._stop.wait(FLOOD_LOOK_S):
+            while self._first() and not self._stop.wait(FIRST_LOOK_S):
                 pass
             if self._stop.is_set():
                 return
