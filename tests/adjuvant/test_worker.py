@@ -353,7 +353,7 @@ def test_an_arrival_is_not_forgotten_while_the_archive_is_in_trouble(bench: Benc
     for result in job.results:
         del bench.orthanc.instances[result["instance"]]
     bench.orthanc.broken.add("metadata")  # whether the results still stand cannot be told
-    bench.send()
+    bench.around.inbox.offer("a", None)
     bench.work_until(lambda: bool(bench.around.health.snapshot()["alarms"]))
     assert len(bench.around.inbox) == 1
     bench.orthanc.broken.clear()
