@@ -29,6 +29,20 @@ copy() {
         tar -xf - --no-same-owner --no-same-permissions -C "$to"
 }
 
+# A version is there as a whole or not at all; one that is there is not ours to change.
+copy_models() {
+    for folder in models/*/*/; do
+        version="${folder%/}"
+        if [ ! -e "$prefix/$version" ]; then
+            copy "$new" "$version"
+            mkdir -p "$prefix/${version%/*}"
+            mv "$new/$version" "$prefix/$version"
+        elif ! cmp -s "$version/model.json" "$prefix/$version/model.json"; then
+            say "$prefix/$version is another model than the one here, and stays"
+        fi
+    done
+}
+
 new="$prefix/.new"
 rm -rf "$new"
 mkdir "$new"
@@ -36,7 +50,8 @@ trap 'rm -rf "$new"' EXIT
 copy "$new" plugin
 rm -rf "$prefix/plugin"
 mv "$new/plugin" "$prefix/plugin"
-copy "$prefix" models deploy/install.sh requirements pyproject.toml orthanc.json README.md LICENSE
+copy "$prefix" deploy/install.sh requirements pyproject.toml orthanc.json README.md LICENSE
+copy_models
 "$prefix/deploy/install.sh" runtime
 
 cat >&2 <<END

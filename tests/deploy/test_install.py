@@ -159,22 +159,52 @@ def test_a_copy_needs_another_place_to_go_to(prefix: str | Path, said: str) -> N
     assert (ended.returncode, ended.stderr) == (1, f"adjuvant: {said}\n")
 
 
-def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    for name in ("deploy", "requirements", "models"):
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder to install from, with a plugin of one file and an installer that only says so."""
+    here = tmp_path / "here"
+    for name in ("deploy", "requirements"):
         shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns("viewer"))
     for name in ("pyproject.toml", "orthanc.json", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, here)
     (here / "plugin" / "__pycache__").mkdir(parents=True)
     (here / "plugin" / "main.py").touch()
     (here / "deploy" / "install.sh").write_text("#!/bin/sh\necho packages for $1\n")
-    for stale in ("plugin/old.py", "models/thyroid/9.0.0/model.json"):
-        (there / stale).parent.mkdir(parents=True)
-        (there / stale).touch()
+    model(here, IN_SERVICE, "ours")
+    model(here, "9.0.0", "ours")
+    return here
+
+
+def model(place: Path, version: str, contract: str) -> Path:
+    """A version of a model, of its contract alone; the contract."""
+    path = place / "models" / "thyroid" / version / "model.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(contract)
+    return path
+
+
+def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(here: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    (there / "plugin").mkdir(parents=True)
+    (there / "plugin" / "old.py").touch()
+    model(there, "8.0.0", "theirs")
     ended = install_to(there, here)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == "packages for runtime\n"
     assert f'"PythonScript": "{there}/plugin/main.py"' in ended.stderr
     assert os.listdir(there / "plugin") == ["main.py"]
-    assert {IN_SERVICE, "9.0.0"} <= set(os.listdir(there / "models" / "thyroid"))
-    assert ".new" not in os.listdir(there)
+    versions = sorted(os.listdir(there / "models" / "thyroid"))
+    assert versions == sorted([IN_SERVICE, "8.0.0", "9.0.0"])
+    assert not [name for name in os.listdir(there) if name.startswith(".")]
+    again = install_to(there, here)
+    assert (again.returncode, again.stderr) == (0, ended.stderr)
+
+
+def test_a_copy_leaves_another_model_of_the_same_version(here: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    theirs = model(there, "9.0.0", "theirs")
+    ended = install_to(there, here)
+    assert ended.returncode == 0, ended.stderr
+    assert theirs.read_text() == "theirs"
+    assert f"{theirs.parent} is another model than the one here, and stays\n" in ended.stderr
+    assert (there / "models" / "thyroid" / IN_SERVICE / "model.json").read_text() == "ours"
