@@ -208,3 +208,30 @@ def test_a_copy_leaves_another_model_of_the_same_version(here: Path, tmp_path: P
     assert theirs.read_text() == "theirs"
     assert f"{theirs.parent} is another model than the one here, and stays\n" in ended.stderr
     assert (there / "models" / "thyroid" / IN_SERVICE / "model.json").read_text() == "ours"
+
+
+def test_an_upgrade_without_its_packages_leaves_the_plugin_as_it_was(
+    here: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    (there / "plugin").mkdir(parents=True)
+    (there / "plugin" / "old.py").touch()
+    (here / "deploy" / "install.sh").write_text("#!/bin/sh\nexit 1\n")
+    ended = install_to(there, here)
+    assert ended.returncode == 1
+    said = f"adjuvant: without its packages, the plugin in {there} was not upgraded\n"
+    assert ended.stderr == said
+    assert os.listdir(there / "plugin") == ["old.py"]
+    (here / "deploy" / "install.sh").write_text(f"#!/bin/sh\nls {there}/plugin\n")
+    ended = install_to(there, here)
+    assert (ended.returncode, ended.stdout) == (0, "old.py\n")
+    assert os.listdir(there / "plugin") == ["main.py"]
+    assert not [name for name in os.listdir(there) if name.startswith(".")]
+
+
+def test_what_cannot_be_copied_ends_the_installation(here: Path, tmp_path: Path) -> None:
+    (here / "LICENSE").unlink()
+    ended = install_to(tmp_path / "there", here)
+    assert ended.returncode != 0
+    assert "LICENSE" in ended.stderr
+    assert "installed in" not in ended.stderr
