@@ -3,8 +3,8 @@
 #
 #   deploy/install-to.sh /opt/adjuvant
 #
-# A second run upgrades: the plugin is replaced as a whole. Models are only added: those that
-# people released there stay.
+# A second run upgrades: the plugin is replaced as a whole, once its packages are there. Models are
+# only added: those that people released there stay.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,8 +25,34 @@ mkdir -p "$prefix" || die "cannot make $prefix"
 copy() {
     to="$1"
     shift
-    tar -cf - --exclude=__pycache__ --exclude='*.egg-info' --exclude='.*' "$@" |
-        tar -xf - --no-same-owner --no-same-permissions -C "$to"
+    # No pipe: sh does not tell that its first command failed.
+    tar -cf "$new/archive" --exclude=__pycache__ --exclude='*.egg-info' --exclude='.*' "$@"
+    tar -xf "$new/archive" --no-same-owner --no-same-permissions -C "$to"
+}
+
+# A version is there as a whole or not at all; one that is there is not ours to change.
+copy_models() {
+    for folder in models/*/*/; do
+        version="${folder%/}"
+        if [ ! -e "$prefix/$version" ]; then
+            copy "$new" "$version"
+            mkdir -p "$prefix/${version%/*}"
+            mv "$new/$version" "$prefix/$version"
+        elif ! cmp -s "$version/model.json" "$prefix/$version/model.json"; then
+            say "$prefix/$version is another model than the one here, and stays"
+        fi
+    done
+}
+
+# The previous plugin stays until the new one is in its place.
+replace_plugin() {
+    rm -rf "$prefix/.previous"
+    mv "$prefix/plugin" "$prefix/.previous"
+    if ! mv "$new/plugin" "$prefix/plugin"; then
+        mv "$prefix/.previous" "$prefix/plugin"
+        die "the plugin in $prefix could not be replaced, see above: it stays as it was"
+    fi
+    rm -rf "$prefix/.previous"
 }
 
 new="$prefix/.new"
@@ -34,10 +60,13 @@ rm -rf "$new"
 mkdir "$new"
 trap 'rm -rf "$new"' EXIT
 copy "$new" plugin
-rm -rf "$prefix/plugin"
-mv "$new/plugin" "$prefix/plugin"
-copy "$prefix" models deploy/install.sh requirements pyproject.toml orthanc.json README.md LICENSE
-"$prefix/deploy/install.sh" runtime
+copy "$prefix" deploy/install.sh requirements pyproject.toml orthanc.json README.md LICENSE
+copy_models
+# pip looks for the packages of the plugin, whichever version it is.
+[ -e "$prefix/plugin" ] || mv "$new/plugin" "$prefix/plugin"
+"$prefix/deploy/install.sh" runtime ||
+    die "without its packages, the plugin in $prefix was not upgraded"
+[ ! -e "$new/plugin" ] || replace_plugin
 
 cat >&2 <<END
 adjuvant: installed in $prefix. Now change the configuration of your Orthanc:

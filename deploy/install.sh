@@ -84,9 +84,10 @@ embedded_python() {
 }
 
 make_environment() {
-    if [ -x .venv/bin/python ]; then
+    # A link to nowhere is left where the system has a newer Python since.
+    if [ -e .venv/bin/python ] || [ -L .venv/bin/python ]; then
         [ -x ".venv/bin/$1" ] || die ".venv has another Python than the $1 which Orthanc embeds:" \
-            "run 'make clean', then try again"
+            "run 'rm -r $(pwd)/.venv', then try again"
         return
     fi
     "/usr/bin/$1" -m venv .venv || die "cannot make a virtual environment; please install $1-venv"
@@ -103,8 +104,8 @@ install_python_packages() {
         --no-deps --no-build-isolation --editable . >&2 || die "pip could not install adjuvant"
 }
 
-stamp_of() { printf '.venv/.adjuvant-%s-%s' "$1" "$(cat "requirements/$1.lock" pyproject.toml |
-    sha256sum | cut -c1-16)"; }
+stamp_of() { printf '.venv/.adjuvant-%s-%s-%s' "$1" "$python" "$(
+    cat "requirements/$1.lock" pyproject.toml | sha256sum | cut -c1-16)"; }
 
 # The dev lock holds the runtime lock: whoever has the first needs not the second.
 up_to_date() { [ -e "$(stamp_of "$pins")" ] || [ -e "$(stamp_of dev)" ]; }
@@ -125,7 +126,7 @@ python=$(embedded_python)
 [ -x "/usr/bin/$python" ] || die "Orthanc embeds $python: please install it as /usr/bin/$python"
 if ! up_to_date; then
     make_environment "$python"
+    rm -f .venv/.adjuvant-* # also of the other kind: pip may change what it told of
     install_python_packages
-    rm -f .venv/.adjuvant-"$pins"-*
     : >"$(stamp_of "$pins")"
 fi

@@ -2,7 +2,8 @@
 
 orthanc.json names the version at the first start. From then on a person's activation or roll-back
 holds, also after a restart, until orthanc.json names another version than it did at that time.
-Standard library only.
+Where it names none, our default stands in for it, but a newer default undoes nothing that a person
+chose. Standard library only.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ def _version(side: Any) -> str | None:
     return version if isinstance(version, str) else None
 
 
-def wanted(choice: Choice | None, configured: str) -> str:
+def decides(choice: Choice | None, configured: str, named: bool = True) -> bool:
+    """Whether `configured` reads scans from now on, whatever did before; where it is not `named` in
+    orthanc.json, it is our default."""
+    if choice is None:
+        return True
+    return choice.configured != configured and (named or choice.who == CONFIGURATION)
+
+
+def wanted(choice: Choice | None, configured: str, named: bool = True) -> str:
     """The version that is to read scans: what orthanc.json newly names, else what was chosen."""
-    return configured if choice is None or choice.configured != configured else choice.version
+    return configured if choice is None or decides(choice, configured, named) else choice.version

@@ -124,6 +124,11 @@ class Settings(BaseModel):
         return pair
 
     @property
+    def models_named(self) -> bool:
+        """Whether `models` was written there, and is not our default."""
+        return "models" in self.model_fields_set
+
+    @property
     def calibration(self) -> Calibration:
         """What uptake is computed with."""
         return Calibration(self.uptake_sensitivities, self.uptake_reference_percent)

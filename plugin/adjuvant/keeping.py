@@ -35,7 +35,8 @@ class Folders:
 
 
 class ModelKeeping:
-    """The versions of the models that orthanc.json puts in service, as `configured` names them.
+    """The versions of the models that orthanc.json puts in service, as `configured` names them;
+    where it is not `named` there, it is our default.
 
     Raises RecordFault where the record of changes cannot be read.
     """
@@ -47,9 +48,10 @@ class ModelKeeping:
         interpretations: tuple[Interpretation, ...],
         load: Load,
         announcer: Announcer,
+        named: bool = True,
     ) -> None:
         record = ChangeRecord(folders.data / RECORD_FILE)
-        self._registry = Registry(Versions(folders.models), record, configured)
+        self._registry = Registry(Versions(folders.models), record, configured, named)
         self._interpretations = interpretations
         self._announcer = announcer
         self._load = load

@@ -77,7 +77,7 @@ class Loading:
             self._around.health.become("degraded", str(fault))
 
     def renew(self) -> None:
-        """Load everything afresh before the next scan: something of it hangs."""
+        """Load everything afresh before the next scan: something of it hangs, or is not wanted."""
         self.networks = {}
         self.due = 0.0
 
@@ -92,12 +92,12 @@ class Loading:
         with self._lock:
             prepared, self._prepared = self._prepared, []
         for one in prepared:
-            if self.complete:
+            if self.complete and one.networks:
                 self.readers = {**self.readers, **one.readers}
                 self.networks = {**self.networks, **one.networks}
                 self._announce()
-            else:  # nothing is read: everything is loaded afresh, as it is wanted by now
-                self.due = 0.0
+            else:  # nothing is read, or was when it was prepared: all is loaded, as wanted by now
+                self.renew()
             one.done.set()
 
     def _load(self) -> None:

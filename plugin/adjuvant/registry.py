@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adjuvant.change_record import ChangeRecord, RecordFault
-from adjuvant.choice import CONFIGURATION, Change, Choice, chosen, wanted
+from adjuvant.choice import CONFIGURATION, Change, Choice, chosen, decides, wanted
 from adjuvant.errors import ModelFault
 from adjuvant.health import Health, Log, ModelInUse
 from adjuvant.interpretations import Interpretation
@@ -35,14 +35,20 @@ class Decision:
 
 
 class Registry:
-    """Safe to use from any thread. `configured` is model -> version, as orthanc.json has it."""
+    """Safe to use from any thread. `configured` is model -> version, as orthanc.json has it, or our
+    default where it is not `named` there."""
 
     def __init__(
-        self, versions: Versions, record: ChangeRecord, configured: Mapping[str, str]
+        self,
+        versions: Versions,
+        record: ChangeRecord,
+        configured: Mapping[str, str],
+        named: bool = True,
     ) -> None:
         self.versions = versions
         self.record = record
         self.configured = dict(configured)
+        self._named = named
         self._lock = threading.RLock()
         self._refused: dict[str, str] = {}
 
@@ -56,7 +62,7 @@ class Registry:
         with self._lock:
             if choice is not None and name in self._refused:
                 return choice.version
-        return wanted(choice, self.configured[name])
+        return wanted(choice, self.configured[name], self._named)
 
     def readers(self, interpretations: tuple[Interpretation, ...]) -> tuple[Reader, ...]:
         """Who is to read scans. Raises ModelFault naming file, key and value."""
@@ -121,7 +127,7 @@ class Registry:
             with self._lock:
                 if name in self._refused:
                     continue
-            if choice is None or choice.configured != self.configured[name]:
+            if decides(choice, self.configured[name], self._named):
                 try:
                     decision = Decision("configured", name, model.version, CONFIGURATION)
                     written.append(self.change(decision, model))

@@ -136,6 +136,7 @@ class Service:
             choose(settings.models, INTERPRETATIONS),
             partial(load_network, device=settings.device, threads=settings.threads),
             Announcer(self._desk.health, self._log),
+            settings.models_named,
         )
 
     def _rulebook(self, settings: Settings) -> Rulebook:

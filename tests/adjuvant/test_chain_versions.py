@@ -55,6 +55,7 @@ class Site:
     keeping: ModelKeeping
     desk: ModelDesk
     health: Health
+    plan: Any
 
     @property
     def reads_with(self) -> str:
@@ -66,14 +67,17 @@ class Site:
     def read(self) -> Outcome:
         return analyse(SCAN, THYROID, self.loading.networks["thyroid"], Limits())
 
+    def last_change(self, name: str) -> Progress:
+        (about,) = (one for one in self.desk.all()["models"] if one["name"] == name)
+        return Progress(**about["last_change"])
+
     def end(self, name: str, begin: Callable[[], Progress]) -> Progress:
         """What a change comes to; the worker adopts what is prepared between two jobs."""
         version = begin().version
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             self.loading.adopt()
-            (about,) = (one for one in self.desk.all()["models"] if one["name"] == name)
-            last = Progress(**about["last_change"])
+            last = self.last_change(name)
             if last.version == version and not last.under_way:
                 return last
             time.sleep(0.01)
@@ -106,7 +110,7 @@ def site_of(folder: Path, configured: dict[str, str] = CONFIGURED) -> Site:
     )
     loading = Loading(around, plan, Watchdog(threading.Event()))
     loading.load_if_due()
-    return Site(loading, keeping, keeping.desk(loading), health)
+    return Site(loading, keeping, keeping.desk(loading), health, plan)
 
 
 @pytest.fixture
@@ -180,6 +184,22 @@ def test_a_gland_version_takes_over_beside_the_same_nodule_model(site: Site) -> 
     site.end("thyroid", lambda: site.desk.activate("thyroid", "0.2.0", "alice"))
     assert site.reads_with == "thyroid 0.2.0 + cold-nodules 0.1.0"
     assert site.loading.readers["thyroid"].task("a").model_digest != before
+
+
+def test_a_change_while_the_networks_are_loaded_anew_takes_over_as_well(site: Site) -> None:
+    planned = site.keeping.readers()
+    site.loading.renew()
+    site.desk.activate("cold-nodules", BLIND, "alice")
+    deadline = time.monotonic() + 30
+    while site.last_change("cold-nodules").state == "loading" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    site.plan.readers = lambda: planned  # they began to be loaded before the change
+    site.loading.load_if_due()
+    site.plan.readers = site.keeping.readers
+    site.loading.adopt()
+    site.loading.load_if_due()
+    assert site.reads_with == f"thyroid 0.1.0 + cold-nodules {BLIND}"
+    assert site.end("cold-nodules", lambda: site.last_change("cold-nodules")).state == "active"
 
 
 def test_a_nodule_candidate_is_compared_with_the_active_gland_before_it(site: Site) -> None:

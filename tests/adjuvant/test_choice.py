@@ -17,7 +17,7 @@ def entry(change: str, to: str | None, before: str | None = None, configured: st
         "to": {"version": to} if to else None,
         "from": {"version": before} if before else None,
         "configured": configured,
-        "who": "alice",
+        "who": "configuration" if change == "configured" else "alice",
         "at": "2026-01-31T10:00:00.000Z",
     }
 
@@ -37,6 +37,12 @@ def test_an_activation_holds_until_the_configuration_names_another() -> None:
     assert (choice.version, choice.previous, choice.who) == ("0.2.0", "0.1.0", "alice")
     assert wanted(choice, "0.1.0") == "0.2.0"
     assert wanted(choice, "0.3.0") == "0.3.0"
+
+
+def test_a_newer_default_decides_only_where_no_person_chose() -> None:
+    assert wanted(None, "0.3.0", named=False) == "0.3.0"
+    assert wanted(chosen([FIRST]), "0.3.0", named=False) == "0.3.0"
+    assert wanted(chosen([FIRST, UP]), "0.3.0", named=False) == "0.2.0"
 
 
 def test_a_roll_back_can_be_rolled_back() -> None:

@@ -25,10 +25,10 @@ def models(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-def started(models: Path, configured: str) -> Registry:
+def started(models: Path, configured: str, named: bool = True) -> Registry:
     """A registry as after a start with everything loaded; the record lies beside the models."""
     record = ChangeRecord(models.parent / "record.jsonl")
-    registry = Registry(Versions(models), record, {"thyroid": configured})
+    registry = Registry(Versions(models), record, {"thyroid": configured}, named)
     registry.loaded({one.model.name: one.model for one in registry.readers(THYROID)})
     return registry
 
@@ -66,6 +66,22 @@ def test_what_the_configuration_newly_names_ends_an_activation(models: Path) -> 
     assert active(registry).model.version == "0.3.0"
     assert registry.record.entries("thyroid")[-1]["from"]["version"] == "0.2.0"
     assert [one.chosen_by for one in registry.in_use(active(registry))] == ["configuration"]
+
+
+def test_a_newer_default_leaves_what_a_person_chose(models: Path) -> None:
+    activate(started(models, "0.1.0", named=False), "0.2.0")
+    for _ in range(2):  # at every start
+        registry = started(models, "0.3.0", named=False)
+        assert active(registry).model.version == "0.2.0"
+    assert registry.record.entries("thyroid")[-1]["change"] == "activated"
+    assert active(started(models, "0.3.0")).model.version == "0.3.0"  # named at last
+
+
+def test_a_newer_default_takes_over_where_nobody_chose(models: Path) -> None:
+    started(models, "0.1.0", named=False)
+    registry = started(models, "0.3.0", named=False)
+    assert active(registry).model.version == "0.3.0"
+    assert registry.record.entries("thyroid")[-1]["from"]["version"] == "0.1.0"
 
 
 def test_a_configured_version_that_is_not_there_leaves_the_old_one_in_service(models: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from adjuvant import service
 from adjuvant.api import Desk
+from adjuvant.change_record import RECORD_FILE, ChangeRecord
 from adjuvant.health import Health, Log
 from adjuvant.inbox import CURSOR, Inbox
 from adjuvant.job import Task
@@ -84,6 +85,16 @@ def test_without_its_model_the_engine_is_degraded_and_stops_when_told(engine: En
     board = engine.run_until(engine.is_("degraded"))
     assert "cannot read" in board["alarms"][0]["what"]
     assert engine.desk.ledger is None
+
+
+def test_without_models_in_the_section_what_a_person_activated_holds(engine: Engine) -> None:
+    record = engine.base / "data" / "adjuvant" / RECORD_FILE
+    record.parent.mkdir(parents=True)
+    change = {"change": "activated", "model": "thyroid", "to": {"version": "0.0.8"}}
+    ChangeRecord(record).append({**change, "configured": "0.0.7", "who": "alice"})
+    board = engine.run_until(engine.is_("degraded"))
+    assert "/thyroid/0.0.8/model.json" in board["reason"]
+    assert [one["change"] for one in ChangeRecord(record).entries()] == ["activated"]
 
 
 def test_the_first_start_leaves_what_is_older_alone(engine: Engine) -> None:

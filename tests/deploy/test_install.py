@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.tiny import IN_SERVICE
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ["sh", "dirname", "grep", "head", "sed", "cat", "sha256sum", "cut", "mktemp", "tail", "rm"]
+PYTHON = f"python3.{sys.version_info.minor}"
 
 
 @pytest.fixture
@@ -43,6 +45,36 @@ def debian(machine: Path, *, user: int, missing: str) -> None:
     command(machine, "id", f"echo {user}")
     command(machine, "dpkg-query", f'case "$*" in *{missing}*) exit 1;; esac; printf installed')
     command(machine, "apt-get", 'echo "E: no network"; exit 100')
+
+
+def embed(machine: Path, python: str = PYTHON) -> None:
+    """Let Orthanc's plugin embed this Python, wherever Orthanc is here."""
+    plugins = machine / "plugins"
+    plugins.mkdir()
+    (plugins / "libOrthancPython.so").write_bytes(b"\0lib%s.so.1.0\0" % python.encode())
+    script = machine / "deploy" / "install.sh"
+    script.write_text(script.read_text().replace("/usr/share/orthanc/plugins", str(plugins)))
+
+
+def environment(machine: Path, script: str) -> None:
+    """A virtual environment of this Python, whose pip does this."""
+    folder = machine / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "python").chmod(0o755)
+    (folder / PYTHON).symlink_to("python")
+
+
+def stamp(machine: Path, kind: str, python: str = PYTHON) -> Path:
+    """What tells that the packages of this kind are installed."""
+    lock = machine / "requirements" / f"{kind}.lock"
+    content = lock.read_bytes() + (machine / "pyproject.toml").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return machine / ".venv" / f".adjuvant-{kind}-{python}-{digest}"
+
+
+def stamps(machine: Path) -> list[Path]:
+    return list((machine / ".venv").glob(".adjuvant-*"))
 
 
 def install(machine: Path, kind: str = "runtime") -> subprocess.CompletedProcess[str]:
@@ -98,42 +130,50 @@ def test_an_unknown_kind_is_named(machine: Path) -> None:
 @pytest.mark.parametrize("stamped", ["runtime", "dev"])
 def test_a_second_run_finds_the_stamp_and_does_nothing(machine: Path, stamped: str) -> None:
     debian(machine, user=1000, missing="no-package-of-ours")
-    lock = machine / "requirements" / f"{stamped}.lock"
-    content = lock.read_bytes() + (machine / "pyproject.toml").read_bytes()
-    digest = hashlib.sha256(content).hexdigest()[:16]
+    embed(machine)
     (machine / ".venv").mkdir()
-    (machine / ".venv" / f".adjuvant-{stamped}-{digest}").touch()
+    stamp(machine, stamped).touch()
     ended = install(machine, "runtime")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert os.listdir(machine / ".venv") == [f".adjuvant-{stamped}-{digest}"]
+    assert list((machine / ".venv").iterdir()) == [stamp(machine, stamped)]
 
 
-def test_a_virtual_environment_of_another_python_is_not_touched(machine: Path) -> None:
+def test_a_stamp_tells_what_is_there_and_not_what_was(machine: Path) -> None:
+    debian(machine, user=1000, missing="no-package-of-ours")
+    embed(machine)
+    environment(machine, "exit 0")
+    old = machine / ".venv" / ".adjuvant-dev-of-another-lock"
+    for before in (old, stamp(machine, "dev", "python3.9")):
+        before.touch()
+        assert install(machine).returncode == 0
+        assert stamps(machine) == [stamp(machine, "runtime")]
+        stamp(machine, "runtime").unlink()
+
+
+@pytest.mark.parametrize("linked", ["/bin/sh", "python3.9"])
+def test_a_virtual_environment_of_another_python_is_not_touched(machine: Path, linked: str) -> None:
     debian(machine, user=1000, missing="no-package-of-ours")
     (machine / ".venv" / "bin").mkdir(parents=True)
-    (machine / ".venv" / "bin" / "python").symlink_to("/bin/sh")
+    (machine / ".venv" / "bin" / "python").symlink_to(linked)
     ended = install(machine)
     assert ended.returncode == 1
     assert ".venv has another Python than the python3." in ended.stderr
-    assert "run 'make clean'" in ended.stderr
+    assert f"run 'rm -r {machine}/.venv'" in ended.stderr
 
 
 def test_packages_are_installed_by_their_hashes_and_nothing_is_stamped_without(
     machine: Path,
 ) -> None:
     debian(machine, user=1000, missing="no-package-of-ours")
-    (machine / ".venv" / "bin").mkdir(parents=True)
-    python = machine / ".venv" / "bin" / "python"
-    python.write_text('#!/bin/sh\necho "$@" >> asked\necho "pip: hashes do not match"; exit 1\n')
-    python.chmod(0o755)
-    for minor in range(9, 20):  # whichever of them this Orthanc embeds
-        (machine / ".venv" / "bin" / f"python3.{minor}").symlink_to(python)
+    embed(machine)
+    environment(machine, 'echo "$@" >> asked; echo "pip: hashes do not match"; exit 1')
+    stamp(machine, "dev", "python3.9").touch()
     ended = install(machine)
     assert ended.returncode == 1
     assert "pip could not install requirements/runtime.lock" in ended.stderr
     (asked,) = (machine / "asked").read_text().splitlines()
     assert "--require-hashes -r requirements/runtime.lock" in asked
-    assert not list((machine / ".venv").glob(".adjuvant-*"))
+    assert stamps(machine) == []
 
 
 def install_to(prefix: str | Path, here: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -159,25 +199,82 @@ def test_a_copy_needs_another_place_to_go_to(prefix: str | Path, said: str) -> N
     assert (ended.returncode, ended.stderr) == (1, f"adjuvant: {said}\n")
 
 
-def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    for name in ("deploy", "requirements", "models"):
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder to install from, with a plugin of one file and an installer that only says so."""
+    here = tmp_path / "here"
+    for name in ("deploy", "requirements"):
         shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns("viewer"))
     for name in ("pyproject.toml", "orthanc.json", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, here)
     (here / "plugin" / "__pycache__").mkdir(parents=True)
     (here / "plugin" / "main.py").touch()
     (here / "deploy" / "install.sh").write_text("#!/bin/sh\necho packages for $1\n")
-    for stale in ("plugin/old.py", "models/thyroid/9.0.0/model.json"):
-        (there / stale).parent.mkdir(parents=True)
-        (there / stale).touch()
+    model(here, IN_SERVICE, "ours")
+    model(here, "9.0.0", "ours")
+    return here
+
+
+def model(place: Path, version: str, contract: str) -> Path:
+    """A version of a model, of its contract alone; the contract."""
+    path = place / "models" / "thyroid" / version / "model.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(contract)
+    return path
+
+
+def test_a_second_copy_replaces_the_plugin_and_keeps_the_models(here: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    (there / "plugin").mkdir(parents=True)
+    (there / "plugin" / "old.py").touch()
+    model(there, "8.0.0", "theirs")
     ended = install_to(there, here)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == "packages for runtime\n"
     assert f'"PythonScript": "{there}/plugin/main.py"' in ended.stderr
     assert os.listdir(there / "plugin") == ["main.py"]
-    assert {IN_SERVICE, "9.0.0"} <= set(os.listdir(there / "models" / "thyroid"))
-    assert ".new" not in os.listdir(there)
+    versions = sorted(os.listdir(there / "models" / "thyroid"))
+    assert versions == sorted([IN_SERVICE, "8.0.0", "9.0.0"])
+    assert not [name for name in os.listdir(there) if name.startswith(".")]
+    again = install_to(there, here)
+    assert (again.returncode, again.stderr) == (0, ended.stderr)
+
+
+def test_a_copy_leaves_another_model_of_the_same_version(here: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    theirs = model(there, "9.0.0", "theirs")
+    ended = install_to(there, here)
+    assert ended.returncode == 0, ended.stderr
+    assert theirs.read_text() == "theirs"
+    assert f"{theirs.parent} is another model than the one here, and stays\n" in ended.stderr
+    assert (there / "models" / "thyroid" / IN_SERVICE / "model.json").read_text() == "ours"
+
+
+def test_an_upgrade_without_its_packages_leaves_the_plugin_as_it_was(
+    here: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    (there / "plugin").mkdir(parents=True)
+    (there / "plugin" / "old.py").touch()
+    (here / "deploy" / "install.sh").write_text("#!/bin/sh\nexit 1\n")
+    ended = install_to(there, here)
+    assert ended.returncode == 1
+    said = f"adjuvant: without its packages, the plugin in {there} was not upgraded\n"
+    assert ended.stderr == said
+    assert os.listdir(there / "plugin") == ["old.py"]
+    (here / "deploy" / "install.sh").write_text(f"#!/bin/sh\nls {there}/plugin\n")
+    ended = install_to(there, here)
+    assert (ended.returncode, ended.stdout) == (0, "old.py\n")
+    assert os.listdir(there / "plugin") == ["main.py"]
+    assert not [name for name in os.listdir(there) if name.startswith(".")]
+
+
+def test_what_cannot_be_copied_ends_the_installation(here: Path, tmp_path: Path) -> None:
+    (here / "LICENSE").unlink()
+    ended = install_to(tmp_path / "there", here)
+    assert ended.returncode != 0
+    assert "LICENSE" in ended.stderr
+    assert "installed in" not in ended.stderr
 
 
 def test_the_doctor_examines_the_copy_that_was_installed(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     for interpretation in choose(settings.models, INTERPRETATIONS):
         folders = []
         for name in (one for one in interpretation.models if one in settings.models):
-            version = wanted(_choice(record, name), settings.models[name])
+            version = wanted(_choice(record, name), settings.models[name], settings.models_named)
             found = versions.look(name, version)
             if found.fault is None:
                 folders.append(found.folder)

@@ -61,3 +61,5 @@ def test_the_version_that_a_person_chose_is_looked_at(tmp_path: Path) -> None:
     found = ill({"DataDirectory": str(tmp_path), "Models": {"thyroid": "0.2.0"}})
     assert found.what.startswith("model thyroid 0.8.0: cannot read")
     assert record.read_text() == "\n".join(lines)
+    found = ill({"DataDirectory": str(tmp_path)})  # with a newer default, and nothing named
+    assert found.what.startswith("model thyroid 0.8.0: cannot read")
