@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def _get(server: Server, path: str) -> Any | None:
     except urllib.error.HTTPError as refused:
         refused.close()
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return None
 
 

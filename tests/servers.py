@@ -1,8 +1,9 @@
-"""A small HTTP server that answers what a test tells it to."""
+"""Small servers that answer what a test tells them to."""
 
 from __future__ import annotations
 
 import json
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,3 +35,22 @@ def serving(answers: Answers) -> Iterator[int]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@contextmanager
+def greeting(banner: bytes) -> Iterator[int]:
+    """Something that speaks first, and no HTTP, as SSH and mail servers do; its port."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(banner)
+            self.request.recv(1 << 16)  # closed with a request unread, TCP would take it all back
+
+    with socketserver.ThreadingTCPServer(("", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()

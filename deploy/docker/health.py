@@ -9,6 +9,7 @@ import base64
 import json
 import sys
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ def main(configuration: Path = CONFIGURATION) -> int:
         settings = json.loads(configuration.read_text())
         _ask(settings, "/changes?last")
         status = _ask(settings, "/adjuvant/status")
-    except (OSError, ValueError) as fault:
-        print(f"Orthanc does not answer: {fault}")
+    except (OSError, ValueError, HTTPException) as fault:
+        print(f"Orthanc does not answer: {str(fault).strip()}")
         return 1
     if status.get("state") in WELL:
         return 0

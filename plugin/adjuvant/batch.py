@@ -106,7 +106,9 @@ class Batch:
         for target in targets:
             require_replaceable(target)
         if self.png:
-            targets[base.with_name(base.name + ".png")] = as_png(objects[1])
+            picture = base.with_name(base.name + ".png")
+            _require_own_picture(picture)
+            targets[picture] = as_png(objects[1])
         base.parent.mkdir(parents=True, exist_ok=True)
         for target, data in targets.items():
             _write_whole(target, data)
@@ -172,7 +174,20 @@ def require_replaceable(target: Path) -> None:
     except Refusal:
         own = False
     if not own:
-        raise Fault(f"{target} exists and is no result of Adjuvant: it is not overwritten")
+        raise _foreign(target)
+
+
+def _require_own_picture(picture: Path) -> None:
+    """Raise Fault where a PNG exists without the capture that is written before it.
+
+    A PNG does not say who made it. That a capture beside it is ours has been checked.
+    """
+    if picture.exists() and not picture.with_suffix(".sc.dcm").exists():
+        raise _foreign(picture)
+
+
+def _foreign(target: Path) -> Fault:
+    return Fault(f"{target} exists and is no result of Adjuvant: it is not overwritten")
 
 
 def as_png(capture: Dataset) -> bytes:

@@ -84,19 +84,23 @@ def analyze(
 def explain(source: Source, configuration: Configuration = None) -> None:
     """Say of each file whether it would be analysed, by which rule, and why or why not.
 
-    The exit code is 1 if a file would be refused, and 0 otherwise, whatever the answers are.
+    The exit code is 1 if a file would be refused or cannot be read, and 0 otherwise, whatever the
+    answers are.
     """
     rules = _rules(configuration)
     console = Console(soft_wrap=True)
-    refused = 0
+    bad = 0
     for path in find_files(source):
         try:
             lines = _explanations(read_file(path), rules)
         except Refusal as refusal:
-            refused, lines = refused + 1, [("yellow", f"no: {refusal.reason}")]
+            bad, lines = bad + 1, [(COLOURS["refused"], f"no: {refusal.reason}")]
+        except OSError as fault:
+            reason = fault.strerror or type(fault).__name__
+            bad, lines = bad + 1, [(COLOURS["failed"], f"failed: {reason}")]
         for style, line in lines:
             console.print(Text.assemble(f"{_shown(path, source)}  ", (line, style)))
-    if refused:
+    if bad:
         raise typer.Exit(1)
 
 

@@ -51,7 +51,10 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    try:
+        return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    except OSError as fault:
+        raise Fault(f"{path} cannot be read: {fault.strerror}") from fault
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -143,8 +143,13 @@ class SmallOrthanc:
 
 
 @contextmanager
-def small_orthanc(certificate: Path | None = None) -> Iterator[SmallOrthanc]:
-    """A running one; over HTTPS where a certificate (with its key) is given."""
+def small_orthanc(
+    certificate: Path | None = None, verify_peers: bool = False
+) -> Iterator[SmallOrthanc]:
+    """A running one; over HTTPS where a certificate (with its key) is given.
+
+    With `verify_peers`, it speaks with nobody who does not show that certificate.
+    """
     orthanc = SmallOrthanc()
 
     class Handler(BaseHTTPRequestHandler):
@@ -169,6 +174,9 @@ def small_orthanc(certificate: Path | None = None) -> Iterator[SmallOrthanc]:
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
+        if verify_peers:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     orthanc.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -74,6 +74,23 @@ def test_a_source_is_never_overwritten(sources: Path):
     assert names(sources) == ["scan.dcm", "scan.seg.dcm"]
 
 
+def test_a_picture_of_somebody_else_is_not_overwritten(sources: Path):
+    (sources / "scan.dcm").write_bytes(SCAN)
+    (sources / "scan.png").write_bytes(b"a screenshot")
+    (report,) = run(sources / "scan.dcm", sources, png=True)
+    assert report.state == "failed"
+    assert "scan.png exists and is no result of Adjuvant: it is not" in report.reason
+    assert (sources / "scan.png").read_bytes() == b"a screenshot"
+    assert names(sources) == ["scan.dcm", "scan.png"]
+
+
+def test_a_picture_beside_results_of_ours_is_replaced(sources: Path, tmp_path: Path):
+    (sources / "scan.dcm").write_bytes(SCAN)
+    first = run(sources, tmp_path / "out", png=True)
+    second = run(sources, tmp_path / "out", png=True)
+    assert [report.state for report in first + second] == ["done", "done"]
+
+
 def test_a_second_run_replaces_its_own_results_and_does_not_read_them(sources: Path):
     (sources / "scan.dcm").write_bytes(SCAN)
     out = sources / "results"

@@ -135,6 +135,18 @@ def test_explain_tells_yes_or_no_with_the_reason(tmp_path: Path):
     assert adjuvant("explain", tmp_path / "a.dcm").returncode == 0
 
 
+def test_explain_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path):
+    (tmp_path / "a.dcm").symlink_to("/proc/self/mem")  # reading it fails, for root too
+    (tmp_path / "b.dcm").write_bytes(SCAN)
+    done = adjuvant("explain", tmp_path)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "a.dcm  failed: Input/output error",
+        "b.dcm  yes: StudyDescription has a word for the thyroid ('thyro')",
+    ]
+    assert done.returncode == 1
+
+
 def test_explain_obeys_the_rules_of_a_configuration(tmp_path: Path):
     (tmp_path / "a.dcm").write_bytes(SCAN)
     configuration = tmp_path / "orthanc.json"

@@ -8,6 +8,7 @@ import pytest
 
 from adjuvant.errors import Fault
 from adjuvant.written import read_configuration, read_section
+from tests.adjuvant.doctor.clinic import closed_to_us
 
 WRITTEN = """
 // A comment
@@ -50,6 +51,14 @@ def test_a_key_in_two_files_is_told_because_orthanc_refuses_it(tmp_path: Path) -
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text('{"Name": "Orthanc"}')
     with pytest.raises(Fault, match=r'"Name" stands in both .*/a\.json and .*/b\.json'):
+        read_configuration(tmp_path)
+
+
+def test_a_configuration_that_is_closed_to_us_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed_to_us(monkeypatch, tmp_path)
+    with pytest.raises(Fault, match=f"{tmp_path} cannot be read: Permission denied"):
         read_configuration(tmp_path)
 
 

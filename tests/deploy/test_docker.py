@@ -15,7 +15,7 @@ from jsonschema import Draft201909Validator
 
 from adjuvant.config import read_settings
 from deploy.docker.health import main as health
-from tests.servers import Answers, serving
+from tests.servers import Answers, greeting, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -115,6 +115,16 @@ def test_the_image_has_the_script_the_folders_and_a_right_section() -> None:
             "models_directory": settings.models_directory,
         }
     )
+
+
+def test_the_container_is_not_well_where_something_else_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with greeting(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        configuration = tmp_path / "orthanc.json"
+        configuration.write_text(json.dumps({"HttpPort": port}))
+        assert health(configuration) == 1
+    assert capsys.readouterr().out == "Orthanc does not answer: SSH-2.0-OpenSSH_9.2\n"
 
 
 @pytest.mark.parametrize(

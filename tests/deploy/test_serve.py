@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from deploy.serve import CONFIGURATION, ROOT, ServeError, main, start, write_configuration
+from deploy.serve import (
+    CONFIGURATION,
+    ROOT,
+    ServeError,
+    Server,
+    main,
+    start,
+    wait_answer,
+    write_configuration,
+)
 from tests.integration.tiny import IN_SERVICE
+from tests.servers import greeting
 
 
 def test_everything_that_is_written_lies_below_the_data_folder(tmp_path: Path) -> None:
@@ -59,6 +70,16 @@ def test_a_port_that_is_taken_is_one_line(
     assert code == 1
     expected = f"serve: port {port} is taken (another Orthanc?): choose another HTTP_PORT\n"
     assert capsys.readouterr().err == expected
+
+
+def test_what_speaks_no_http_does_not_answer(tmp_path: Path) -> None:
+    with greeting(b"SSH-2.0-OpenSSH_9.2\r\n") as port, subprocess.Popen(["true"]) as ended:
+        log = tmp_path / "orthanc.log"
+        log.write_text("")
+        server = Server(port, 0, tmp_path, f"http://localhost:{port}", log, ended)
+        ended.wait()
+        with pytest.raises(ServeError, match="Orthanc ended while starting"):
+            wait_answer(server)
 
 
 def test_without_orthanc_the_packages_are_named(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from adjuvant.doctor.finding import Finding, wrong
+from adjuvant.doctor.finding import Finding, warning, wrong
 from adjuvant.doctor.installation import (
     ANEW,
     examine_environment,
@@ -63,17 +63,25 @@ def examine(patient: Patient) -> Iterator[Finding]:
     """Everything, the cheap things first."""
     yield from chain(
         examine_orthanc(),
-        examine_plugins(patient),
-        examine_script(patient),
-        examine_environment(patient),
-        examine_folders(patient),
+        _seen(examine_plugins(patient)),
+        _seen(examine_script(patient)),
+        _seen(examine_environment(patient)),
+        _seen(examine_folders(patient)),
         examine_memory(),
-        examine_doors(patient),
+        _seen(examine_doors(patient)),
     )
     if SECTION not in patient.configuration:
         yield wrong(f'there is no section "{SECTION}"', f'add "{SECTION}": {{}}: docs/install.md')
     else:
-        yield from _probed(patient)
+        yield from _seen(_probed(patient))
+
+
+def _seen(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What was found, until something is closed to whoever asks."""
+    try:
+        yield from findings
+    except PermissionError as fault:
+        yield warning(f"you may not look at {fault.filename}", "run the doctor as root")
 
 
 def _probed(patient: Patient) -> Iterator[Finding]:

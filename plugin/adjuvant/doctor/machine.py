@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +92,38 @@ def examine_doors(patient: Patient) -> Iterator[Finding]:
             "anybody who reaches this machine may read and delete everything",
             '"AuthenticationEnabled": true, with "RegisteredUsers"',
         )
-    http, dicom = configuration.get("HttpPort", 8042), configuration.get("DicomPort", 4242)
-    if _is_free(http):
+    yield from _ports(patient)
+
+
+def _ports(patient: Patient) -> Iterator[Finding]:
+    configuration = patient.configuration
+    ports = {"HttpPort": configuration.get("HttpPort", 8042)}
+    if configuration.get("DicomServerEnabled", True):
+        ports["DicomPort"] = configuration.get("DicomPort", 4242)
+    no_ports = [_no_port(key, port) for key, port in ports.items() if not _is_port(port)]
+    http = ports["HttpPort"]
+    if no_ports:
+        yield from no_ports
+    elif _is_free(http):
         yield ok(f"port {http} (HttpPort) is free: Orthanc does not run")
-        if configuration.get("DicomServerEnabled", True):
-            yield _unused("DicomPort", dicom)
+        if "DicomPort" in ports:
+            yield _unused("DicomPort", ports["DicomPort"])
     else:
-        scheme = "https" if configuration.get("SslEnabled") else "http"
-        yield _running(f"{scheme}://127.0.0.1:{http}", http)
+        yield _running(patient, http)
+
+
+def _is_port(port: object) -> bool:
+    return type(port) is int and 1 <= port <= 65535
+
+
+def _no_port(key: str, port: object) -> Finding:
+    said = f"{key} is {json.dumps(port)}, which is no port"
+    return wrong(said, f'"{key}": a whole number from 1 to 65535, without quotation marks')
 
 
 def _certificate(patient: Patient) -> Iterator[Finding]:
     """With HTTPS we trust exactly the certificate that Orthanc shows: we have to read it, too."""
-    path = patient.folder / str(patient.configuration.get("SslCertificate", "certificate.pem"))
+    path = patient.certificate
     if not path.exists():
         yield wrong(f"SslCertificate {path} does not exist", "name an existing PEM file")
     elif not patient.account.may(READ, path):
@@ -115,9 +137,11 @@ def _unused(key: str, port: int) -> Finding:
     return wrong(f"port {port} ({key}) is taken by another program", f'choose another "{key}"')
 
 
-def _running(url: str, port: int) -> Finding:
+def _running(patient: Patient, port: int) -> Finding:
     """What the Orthanc that holds the port says of us."""
-    code, status = _ask(f"{url}/adjuvant/status")
+    url = f"{'https' if patient.configuration.get('SslEnabled') else 'http'}://127.0.0.1:{port}"
+    context = _context(patient)
+    code, status = _ask(f"{url}/adjuvant/status", context)
     if code in (401, 403):
         return ok(f"an Orthanc runs on port {port}; its users may see {url}/adjuvant/status")
     if isinstance(status, dict) and status.get("state") in ("ready", "starting", "standby"):
@@ -130,7 +154,7 @@ def _running(url: str, port: int) -> Finding:
             f"Orthanc runs, but Adjuvant is {status['state']}: {status.get('reason')}",
             "see above; Orthanc has to be restarted where the configuration is what was wrong",
         )
-    known, system = _ask(f"{url}/system")
+    known, system = _ask(f"{url}/system", context)
     if isinstance(system, dict) and "DicomAet" in system:
         return wrong(
             f"the Orthanc that runs on port {port} has no Adjuvant in it",
@@ -142,12 +166,21 @@ def _running(url: str, port: int) -> Finding:
     )
 
 
-def _ask(url: str) -> tuple[int | None, Any]:
+def _context(patient: Patient) -> ssl.SSLContext:
+    """Nothing secret is sent: Orthanc's certificate may be whose it will. Where Orthanc asks for
+    ours, we show what `archive.connection` shows."""
+    context = ssl._create_unverified_context()
+    if patient.configuration.get("SslEnabled") and patient.configuration.get("SslVerifyPeers"):
+        with suppress(FileNotFoundError, ssl.SSLError):  # Orthanc could not use it either
+            patient.certificate.open().close()  # its PermissionError names the file
+            context.load_cert_chain(patient.certificate)
+    return context
+
+
+def _ask(url: str, context: ssl.SSLContext) -> tuple[int | None, Any]:
     """HTTP status and document; None where there is none."""
-    # Nothing secret is sent: the certificate may be whose it will.
     opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )
     try:
         with opener.open(url, timeout=TIMEOUT_S) as answer:
@@ -157,7 +190,7 @@ def _ask(url: str) -> tuple[int | None, Any]:
         return refused.code, None
     except ValueError:
         return 200, None
-    except OSError:
+    except (OSError, HTTPException):
         return None, None
 
 
@@ -166,6 +199,8 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("", port))
-        except OSError:
-            return False
+        except PermissionError:  # a port below 1024, and we are not root: does anybody answer?
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+        except OSError as fault:
+            return fault.errno != errno.EADDRINUSE
         return True

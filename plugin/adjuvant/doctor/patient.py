@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +79,11 @@ class Patient:
         """Where Orthanc keeps its files, if it was ever started."""
         return self.folder / str(self.configuration.get("StorageDirectory", "OrthancStorage"))
 
+    @property
+    def certificate(self) -> Path:
+        """What Orthanc shows where it speaks HTTPS."""
+        return self.folder / str(self.configuration.get("SslCertificate", "certificate.pem"))
+
     def ours(self, key: str, default: str) -> Path:
         """A path of our section, which begins at the folder that holds `plugin/`."""
         return (BASE / Path(str(self.section.get(key, default))).expanduser()).resolve()
@@ -86,6 +92,7 @@ class Patient:
     def account(self) -> Account:
         """Who runs Orthanc: the owner of what it stored or will store, else whoever asks."""
         for folder in (self.storage, self.storage.parent):
-            if folder.exists():
+            # Below a folder that is closed to whoever asks, the folder itself still has an owner.
+            with suppress(OSError):
                 return Account.of(folder.stat().st_uid)
         return Account.of(os.geteuid())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from adjuvant.doctor.finding import Finding
 from adjuvant.doctor.installation import SCRIPT
@@ -30,6 +34,18 @@ def patient(folder: Path, adjuvant: dict[str, Any] | None = None, **orthanc: Any
     return Patient.read(
         write_configuration(data=folder, http_port=0, dicom_port=0, overrides=overrides)
     )
+
+
+def closed_to_us(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
+    """What lies at this path may not be looked at, as if we were no root."""
+    stat = Path.stat
+
+    def refuse(path: Path, **options: Any) -> os.stat_result:
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
 
 
 def bad(findings: Iterable[Finding]) -> list[Finding]:

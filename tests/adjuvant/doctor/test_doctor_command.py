@@ -13,7 +13,7 @@ import pytest
 from adjuvant.doctor.command import AVX, examine
 from adjuvant.doctor.installation import ANEW
 from adjuvant.doctor.patient import BASE
-from tests.adjuvant.doctor.clinic import EMBEDDED, bad, patient
+from tests.adjuvant.doctor.clinic import EMBEDDED, bad, closed_to_us, patient
 from tests.integration.tiny import IN_SERVICE, write_tiny_model
 
 needs_orthanc = pytest.mark.skipif(
@@ -94,6 +94,17 @@ def test_packages_that_end_the_process_are_a_finding(
     found = bad(examine(patient(tmp_path, adjuvant={"VirtualEnvironment": environment})))
     assert what in found[-1].what
     assert found[-1].mend == mend
+
+
+def test_what_may_not_be_looked_at_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = broken_environment(tmp_path / "venv", "true")
+    well = patient(tmp_path, adjuvant={"VirtualEnvironment": environment})
+    closed_to_us(monkeypatch, well.ours("DataDirectory", ""))
+    told = [one.what for one in examine(well)]
+    assert f"you may not look at {tmp_path}/adjuvant" in told
+    assert any("(HttpPort) is free" in one for one in told)
 
 
 def test_a_configuration_without_our_section_is_wrong(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import socket
 from pathlib import Path
@@ -10,9 +12,11 @@ import pytest
 
 from adjuvant.doctor import machine
 from adjuvant.doctor.machine import examine_doors, examine_folders, examine_memory
-from tests.adjuvant.doctor.clinic import bad, patient
+from adjuvant.doctor.patient import Patient
+from tests.adjuvant.doctor.clinic import bad, closed_to_us, patient
+from tests.adjuvant.small_orthanc import make_certificate, small_orthanc
 from tests.disks import fill, small_disk
-from tests.servers import Answers, serving
+from tests.servers import Answers, greeting, serving
 
 __all__ = ["small_disk"]
 NOBODY = 65534
@@ -102,6 +106,56 @@ def test_who_holds_the_port_is_asked_how_it_is(
         (found,) = examine_doors(patient(tmp_path, HttpPort=port))
     assert found.verdict == verdict
     assert what in found.what
+
+
+def test_who_speaks_no_http_holds_the_port(tmp_path: Path) -> None:
+    with greeting(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        (found,) = examine_doors(patient(tmp_path, HttpPort=port))
+    assert (found.verdict, found.mend) == ("wrong", 'choose another "HttpPort"')
+    assert "is taken by something that does not speak HTTP" in found.what
+
+
+def test_an_orthanc_that_verifies_its_peers_is_shown_the_certificate(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path, "orthanc")
+    secure = {"SslEnabled": True, "SslVerifyPeers": True, "SslCertificate": str(certificate)}
+    with small_orthanc(certificate, verify_peers=True) as orthanc:
+        port = int(orthanc.url.rsplit(":", 1)[1])
+        (found,) = examine_doors(patient(tmp_path, HttpPort=port, **secure))
+    assert found.verdict == "ok"
+    assert f"an Orthanc runs on port {port}" in found.what
+
+
+@pytest.mark.parametrize("key", ["HttpPort", "DicomPort"])
+@pytest.mark.parametrize("port", ["8042", 0, 99999, True, None])
+def test_what_is_no_port_is_told(tmp_path: Path, key: str, port: object) -> None:
+    well = patient(tmp_path)
+    (found,) = examine_doors(Patient(well.path, {**well.configuration, key: port}))
+    assert found.verdict == "wrong"
+    assert found.what == f"{key} is {json.dumps(port)}, which is no port"
+
+
+def test_a_port_for_root_only_is_not_called_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    well = patient(tmp_path)
+    with serving({"/adjuvant/status": (401, None)}) as port:
+        monkeypatch.setattr(socket.socket, "bind", refuse)
+        (running,) = examine_doors(Patient(well.path, {**well.configuration, "HttpPort": port}))
+        found = list(examine_doors(well))
+    assert "an Orthanc runs on port" in running.what
+    assert [one.verdict for one in found] == ["ok", "ok"]
+    assert "(DicomPort) is free" in found[1].what
+
+
+def test_whoever_may_not_look_below_a_folder_sees_who_owns_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well = patient(tmp_path)
+    closed_to_us(monkeypatch, well.storage)
+    assert well.account.uid == tmp_path.stat().st_uid
 
 
 def test_results_need_the_http_server(tmp_path: Path) -> None:
