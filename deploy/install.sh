@@ -28,12 +28,21 @@ esac
 lock="requirements/$pins.lock"
 plugins="/usr/share/orthanc/plugins /usr/local/share/orthanc/plugins"
 policy=/usr/sbin/policy-rc.d
+# Beside an Orthanc of its own in /usr/local, Debian's would start at boot and take its ports.
+local_root=/usr/local
+own_orthanc=
+if [ -e "$local_root/share/orthanc/plugins/libOrthancPython.so" ] &&
+    { [ -x "$local_root/sbin/Orthanc" ] || [ -x "$local_root/bin/Orthanc" ]; }; then
+    own_orthanc=yes
+    plugins="$local_root/share/orthanc/plugins /usr/share/orthanc/plugins"
+fi
 
 say() { printf 'adjuvant: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 missing_packages() {
     for package in $packages; do
+        case "$own_orthanc$package" in yesorthanc*) continue ;; esac
         state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$state" = installed ] || printf '%s ' "$package"
     done
@@ -53,8 +62,9 @@ install_packages() {
         die "apt-get failed, its whole output is in $log"
     fi
     rm -f "$log"
-    [ ! -d /run/systemd/system ] || say "Debian's own service 'orthanc' (ports 8042 and 4242) was" \
-        "neither started nor stopped; a new one starts at boot unless: systemctl disable orthanc"
+    [ ! -d /run/systemd/system ] || [ -n "$own_orthanc" ] ||
+        say "Debian's own service 'orthanc' (ports 8042 and 4242) was neither started nor stopped;" \
+            "a new one starts at boot unless: systemctl disable orthanc"
 }
 
 apt_get() {

@@ -86,11 +86,19 @@ def write_configuration(
         "DicomPort": dicom_port or free_port(),
         "Adjuvant": {"DataDirectory": str(data / "adjuvant")},
     }
+    own.update(_plugins_beside(shutil.which("Orthanc")))
     configuration = _merge(_merge(json.loads(base.read_text()), own), overrides or {})
     path = data / "orthanc.json"
     path.touch(mode=0o600)  # it may hold passwords
     path.write_text(json.dumps(configuration, indent=2) + "\n")
     return path
+
+
+def _plugins_beside(program: str | None) -> dict[str, Any]:
+    """Where the plugins of an Orthanc in /usr/local are; nothing where they are not beside it."""
+    folder = Path(program or "").parent.parent / "share" / "orthanc" / "plugins"
+    found = program is not None and (folder / "libOrthancPython.so").exists()
+    return {"Plugins": [str(folder)]} if found else {}
 
 
 @contextmanager

@@ -99,6 +99,27 @@ def test_without_root_it_says_in_one_line_which_packages_to_install(machine: Pat
     )
 
 
+@pytest.mark.parametrize("program", ["sbin/Orthanc", "bin/Orthanc"])
+def test_beside_an_orthanc_in_usr_local_none_of_debian_is_installed(
+    machine: Path, program: str
+) -> None:
+    debian(machine, user=1000, missing="orthanc")
+    embed(machine)
+    local = machine / "local"
+    (local / "share" / "orthanc").mkdir(parents=True)
+    (machine / "plugins").rename(local / "share" / "orthanc" / "plugins")
+    script = machine / "deploy" / "install.sh"
+    script.write_text(script.read_text().replace("/usr/local", str(local)))
+    ended = install(machine)
+    assert "apt-get install orthanc orthanc-python orthanc-dicomweb" in ended.stderr
+    (local / program).parent.mkdir()
+    (local / program).touch(0o755)
+    environment(machine, "exit 0")
+    ended = install(machine)
+    assert ended.returncode == 0, ended.stderr
+    assert stamps(machine) == [stamp(machine, "runtime")]
+
+
 def test_on_another_system_it_says_what_is_needed_or_goes_on(machine: Path) -> None:
     script = machine / "deploy" / "install.sh"
     elsewhere = script.read_text().replace("/usr/share/orthanc/plugins ", "/nowhere ")
@@ -131,11 +152,11 @@ def test_an_unknown_kind_is_named(machine: Path) -> None:
 def test_a_second_run_finds_the_stamp_and_does_nothing(machine: Path, stamped: str) -> None:
     debian(machine, user=1000, missing="no-package-of-ours")
     embed(machine)
-    (machine / ".venv").mkdir()
+    environment(machine, "exit 1")
     stamp(machine, stamped).touch()
     ended = install(machine, "runtime")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert list((machine / ".venv").iterdir()) == [stamp(machine, stamped)]
+    assert stamps(machine) == [stamp(machine, stamped)]
 
 
 def test_a_stamp_tells_what_is_there_and_not_what_was(machine: Path) -> None:

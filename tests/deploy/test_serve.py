@@ -43,6 +43,19 @@ def test_the_rest_is_as_shipped(tmp_path: Path) -> None:
     assert changed == {"StorageDirectory", "IndexDirectory", "PythonScript", "Adjuvant"}
 
 
+def test_an_orthanc_elsewhere_loads_the_plugins_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, plugins = tmp_path / "sbin" / "Orthanc", tmp_path / "share" / "orthanc" / "plugins"
+    program.parent.mkdir()
+    program.touch(0o755)
+    plugins.mkdir(parents=True)
+    (plugins / "libOrthancPython.so").touch()
+    monkeypatch.setenv("PATH", str(program.parent))
+    path = write_configuration(data=tmp_path / "data", http_port=8042, dicom_port=4242)
+    assert json.loads(path.read_text())["Plugins"] == [str(plugins)]
+
+
 def test_the_configuration_is_for_its_owner_only(tmp_path: Path) -> None:
     path = write_configuration(data=tmp_path, http_port=8042, dicom_port=4242)
     assert path.stat().st_mode & 0o077 == 0
