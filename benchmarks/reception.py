@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from time import perf_counter, sleep
 from typing import Any
 
 from benchmarks.common import (
@@ -33,9 +34,11 @@ from deploy.serve import Server, running_orthanc
 
 ROUNDS = 30
 SCANS_OF_A_ROUND = 4
+PAUSE_S = 1.0  # after each scan that is sent alone; longer than it takes to be read
 SENDERS = 4
 BURSTS = 6
 SCANS_OF_A_BURST = 24
+BURST_PAUSE_S = 10.0
 FLOODS = 5
 FLOOD_SENDERS = 8
 SCANS_OF_A_FLOOD = 1200  # ten seconds: as long as the worker makes way for one scan
@@ -48,6 +51,7 @@ class Side:
     server: Server
     client: Client | None
     sent: int = 0
+    overran: int = 0  # pauses that took longer, because the worker still read
     quiet: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
     per_second: list[float] = field(default_factory=list)
@@ -68,19 +72,26 @@ class Side:
         """Scans that were read so far."""
         return 0 if self.client is None else int(self.client.status()["queue"]["done"])
 
-    def settle(self) -> None:
-        """Wait until the worker, where there is one, has read everything."""
+    def settle(self, pause_s: float) -> None:
+        """Wait so long, and until the worker, where there is one, has read everything.
+
+        Without a worker there is the same pause: what comes after one may well be quicker.
+        """
+        begun = perf_counter()
         if self.client is not None:
             wait_idle(self.client, self.sent)
+        took = perf_counter() - begun
+        sleep(max(0.0, pause_s - took))
+        self.overran += took > pause_s
 
 
 def send_quietly(side: Side, scans: Scans) -> None:
-    """A few scans, each when the one before was read: what a camera does."""
+    """A few scans, each a pause after the one before, which is read by then: a camera's pace."""
     with association(side.server.dicom_port) as link:
         for scan in scans.draw_many(SCANS_OF_A_ROUND):
             side.quiet.append(store(link, scan))
             side.sent += 1
-            side.settle()
+            side.settle(PAUSE_S)
 
 
 def send_burst(side: Side, scans: Scans) -> None:
@@ -90,7 +101,7 @@ def send_burst(side: Side, scans: Scans) -> None:
     side.busy += each
     side.per_second.append(len(batch) / total)
     side.sent += len(batch)
-    side.settle()
+    side.settle(BURST_PAUSE_S)
 
 
 def send_flood(side: Side, scans: Scans) -> None:
@@ -118,6 +129,7 @@ def measure() -> Figures:
         for side in sides:  # the first of everything is not measured
             send_quietly(side, scans)
             side.quiet.clear()
+            side.overran = 0
         for number in range(ROUNDS):
             for side in _in_turn(sides, number):
                 send_quietly(side, scans)
@@ -157,12 +169,15 @@ def _figures(bare: Side, full: Side) -> Figures:
         )
     for side, key in ((bare, "without"), (full, "with")):
         values["busy"][f"{key}_scans_per_second"] = round(median(side.per_second), 1)
+    values["pauses"] = {"s": PAUSE_S, "after_burst_s": BURST_PAUSE_S, "overran": full.overran}
     values["full_speed"] = _flood(bare, full)
     head = ["C-STORE, ms (median / 95th percentile)", "without", "with the plugin", "ratio"]
     text = (
         f"{markdown(head, rows)}\n\n{_flood_table(values['full_speed'])}\n\n"
         f"One scan of 256 x 256 pixels, {values['quiet']['with_ms']['n']}"
-        f" and {values['busy']['with_ms']['n']} of them on each side, rounds in turn. While the"
+        f" and {values['busy']['with_ms']['n']} of them on each side, rounds in turn, on both sides"
+        f" with a pause of {PAUSE_S:g} s after each scan and {BURST_PAUSE_S:g} s after each"
+        f" {SCANS_OF_A_BURST}; reading took longer than that {full.overran} times. While the"
         " worker reads, it shares the cores with reception; nothing waits for it. At full speed,"
         f" {FLOODS} floods of {SCANS_OF_A_FLOOD} scans were sent to each side. The worker makes way"
         f" for them: {' and '.join(map(str, full.read_in_flood))} scans were read meanwhile, the"

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from training import data_commands, pretend_commands, propose_commands, study_commands
-from training.plain import plain_errors
+from training.plain import all_installed, plain_errors
 from training.recipes import find_recipe
 
 # TensorFlow and Keras are imported inside the commands that need them: help stays instant, and
@@ -278,4 +278,5 @@ for command in COMMANDS:
 
 
 if __name__ == "__main__":
-    app()
+    with all_installed():  # around the imports inside the commands, too
+        app()

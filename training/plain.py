@@ -11,6 +11,18 @@ from adjuvant.errors import AdjuvantError
 
 
 @contextmanager
+def all_installed() -> Iterator[None]:
+    """A package that only training needs and that is missing is one line, too."""
+    try:
+        yield
+    except ModuleNotFoundError as fault:
+        package = (fault.name or str(fault)).partition(".")[0]
+        hint = "make setup-dev installs what training needs"
+        typer.echo(f"error: {package} is not installed; {hint}", err=True)
+        raise SystemExit(1) from fault
+
+
+@contextmanager
 def plain_errors() -> Iterator[None]:
     """What a user can mend is one line and exit code 1, not a traceback."""
     from training.collect.source import SourceFault

@@ -202,3 +202,21 @@ def test_simulating_needs_no_tensorflow(tmp_path: Path) -> None:
     )
     assert answer.stdout == "[]\n", answer.stderr
     assert len(list((tmp_path / "cases").glob("*.npz"))) == 1
+
+
+def test_a_missing_package_is_one_line_that_says_how_to_get_it(tmp_path: Path) -> None:
+    program = (
+        "import runpy, sys; sys.modules['dicomanonymizer'] = None;"
+        "runpy.run_module('training', run_name='__main__', alter_sys=True)"
+    )
+    given = ["collect", "--folder", tmp_path, "--key", tmp_path / "key", "--out", tmp_path / "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, given)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugin"), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = "dicomanonymizer is not installed; make setup-dev installs what training needs"
+    assert (done.returncode, done.stderr) == (1, f"error: {said}\n")
