@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 
@@ -18,7 +17,15 @@ from benchmarks import (
     reception,
     shadow,
 )
-from benchmarks.common import FIGURES, BenchmarkError, Figures, machine, save, with_load
+from benchmarks.common import (
+    FIGURES,
+    BenchmarkError,
+    Figures,
+    busy_cores,
+    machine,
+    save,
+    with_load,
+)
 from deploy.client import ClientError
 from deploy.serve import ROOT, ServeError
 
@@ -58,8 +65,8 @@ def main() -> int:
     try:
         for name in names:
             print(f"measuring {name} …", flush=True)
-            load = os.getloadavg()[0]
-            figures = with_load(BENCHMARKS[name](), load)
+            busy = busy_cores()
+            figures = with_load(BENCHMARKS[name](), busy)
             save(figures)
             print(f"\n{figures.text}\n", flush=True)
     except (BenchmarkError, ClientError, ServeError) as fault:

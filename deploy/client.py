@@ -68,16 +68,31 @@ class Client:
         return answer
 
 
+def storescu() -> str:
+    """The path of DCMTK's storescu; raises ClientError where it is not installed.
+
+    A virtual environment may hold pynetdicom's command of the same name.
+    """
+    program = shutil.which("storescu", path="/usr/bin:/usr/local/bin:/opt/homebrew/bin")
+    if program is None:
+        raise ClientError("storescu is not installed: apt-get install dcmtk")
+    return program
+
+
 def store(file: Path, dicom_port: int) -> None:
     """Send one file by C-STORE as a camera does, with DCMTK's storescu.
 
     Raises ClientError with storescu's own last line where the file is not accepted.
     """
-    # A virtual environment may hold pynetdicom's command of the same name: DCMTK's is meant.
-    program = shutil.which("storescu", path="/usr/bin:/usr/local/bin:/opt/homebrew/bin")
-    if program is None:
-        raise ClientError("storescu is not installed: apt-get install dcmtk")
-    command = [program, "--required", "-aec", "ADJUVANT", "localhost", str(dicom_port), str(file)]
+    command = [
+        storescu(),
+        "--required",
+        "-aec",
+        "ADJUVANT",
+        "localhost",
+        str(dicom_port),
+        str(file),
+    ]
     sent = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if sent.returncode:
         lines = (sent.stdout + sent.stderr).strip().splitlines() or ["no message"]

@@ -24,3 +24,8 @@ def test_changed_images_are_called_unlike_and_scans_are_not() -> None:
     assert found["inverted"].part > 0.7 * len(images)
     assert found["background cut off at 30 % of the maximum"].part > 0.7 * len(images)
     assert found["another modality"].part == len(images)
+
+
+def test_a_turned_image_is_not_mirrored() -> None:
+    image = np.array([[1, 2], [3, 4]], np.float32)
+    assert CHANGES["turned by 90 degrees"](image).tolist() == [[2, 4], [1, 3]]
