@@ -308,7 +308,7 @@ def test_results_that_were_cut_short_before_the_scan_was_overwritten_go(bench: B
     bench.around.ledger._changes(
         "UPDATE jobs SET state='running', results='[]' WHERE id=?", (job.id,)
     )
-    bench.around.ledger.recover(maximum_attempts=8)
+    bench.around.ledger.recover()
     overwrite(bench)
     bench.work_until(bench.is_in("done"))
     (after,) = outlines(bench)
