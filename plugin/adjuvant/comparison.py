@@ -68,5 +68,10 @@ def _new(found: Mask, known: Mask) -> int:
 
 
 def _area_difference(active: Findings, candidate: Findings) -> float | None:
-    first, second = active.gland_area_cm2, candidate.gland_area_cm2
-    return None if first is None or second is None else second - first
+    """On the first view on which either of them sees a gland; 0 cm² where the other sees none."""
+    for one, other in zip(active.measures, candidate.measures, strict=False):
+        first, second = one.gland_area_cm2, other.gland_area_cm2
+        seen = one.gland_pixels or other.gland_pixels
+        if seen and first is not None and second is not None:
+            return second - first
+    return None
