@@ -53,6 +53,7 @@ LIGHT = (
     "errors.py",
     "explorer.py",
     "first_start.py",
+    "whole_file.py",
     "sqlite_file.py",
     "health.py",
     "inbox.py",

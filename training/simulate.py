@@ -51,7 +51,7 @@ def simulate(
     shares = dict(shares or {})
     diseases = mix_of(shares)
     (out / CASES).mkdir(parents=True, exist_ok=True)
-    _claim(out, seed, shares)
+    begun_by = _claim(out, seed, shares)
     remove_unfinished(out)
     stored = {path.stem for path in (out / CASES).glob("*.npz")}
     wanted = [(out, seed, number, diseases) for number in range(n)]
@@ -66,8 +66,11 @@ def simulate(
                 progress.advance(task)
             else:
                 missing.append(job)
-        if missing:
-            _require_simulator(out)
+        if missing and begun_by != SIMULATOR:
+            raise DatasetError(
+                f"{out} was begun by version {begun_by} of the simulator, and this is {SIMULATOR}: "
+                "simulate all of it anew into another folder, or leave it as large as it is"
+            )
         for entry in _run(missing, workers or os.cpu_count() or 1):
             entries.append(entry)
             progress.advance(task)
@@ -89,29 +92,23 @@ def shares_of(texts: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _claim(out: Path, seed: int, shares: dict[str, float]) -> None:
-    """One folder, one seed: two data sets in one index would share no patients but look alike."""
+def _claim(out: Path, seed: int, shares: dict[str, float]) -> int:
+    """One folder, one seed: two data sets in one index would share no patients but look alike.
+
+    Which version of the simulator began it: scans of two versions are of two physics.
+    """
     path = out / RECIPE
     if not path.exists():
         wanted = {"seed": seed, "simulator": SIMULATOR} | ({"shares": shares} if shares else {})
         path.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
-        return
+        return SIMULATOR
     found = json.loads(path.read_text(encoding="utf-8"))
     if found.get("seed") != seed:
         raise DatasetError(f"{out} holds a data set of seed {found.get('seed')}, not of {seed}")
     if found.get("shares", {}) != shares:
         raise DatasetError(f"{out} holds patients of other shares: {found.get('shares', 'usual')}")
-
-
-def _require_simulator(out: Path) -> None:
-    """Two versions in one data set: half of its scans would have another physics than the rest."""
-    # Folders without the key are older than it.
-    found = json.loads((out / RECIPE).read_text(encoding="utf-8")).get("simulator", 1)
-    if found != SIMULATOR:
-        raise DatasetError(
-            f"{out} was begun by version {found} of the simulator, and this is {SIMULATOR}: "
-            "simulate all of it anew into another folder, or leave it as large as it is"
-        )
+    version: int = found.get("simulator", 1)  # folders without the key are older than it
+    return version
 
 
 def _run(jobs: list[Job], workers: int) -> Iterator[Entry]:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from adjuvant.whole_file import write_whole
+
 DATA_DIRECTORY = "data/adjuvant"
 FILE = "first-start"
 FORM = "%Y%m%dT%H%M%S"  # as Orthanc's change log writes times, in UTC
@@ -42,13 +44,3 @@ def read_first_start(path: str) -> str | None:
     except (OSError, ValueError):
         return None
     return moment
-
-
-def write_whole(path: str, text: str) -> None:
-    """Write a small file so that a kill or a full disk leaves what was there. Raises OSError."""
-    unfinished = f"{path}.{os.getpid()}"
-    with open(unfinished, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)

@@ -8,7 +8,6 @@ set; when orthanc.json was changed since, orthanc.json is: who spoke last is obe
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from adjuvant.errors import Fault, RuleFault
 from adjuvant.rules.ruleset import RuleSet
 from adjuvant.rules.syntax import Known, default_rules, read_rules
+from adjuvant.whole_file import write_whole
 
 RULES_FILE = "rules.json"
 LARGEST_FILE = 1 << 22
@@ -136,14 +136,9 @@ class Rulebook:
             "Since": active.since,
             "Rules": active.rules.document,
         }
-        part = self._path.with_suffix(".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as stream:
-                json.dump(document, stream, indent=2)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(self._path)
+            write_whole(str(self._path), json.dumps(document, indent=2))
         except OSError as fault:
             raise Fault(f"{self._path} cannot be written: {fault.strerror}") from fault
 

@@ -25,7 +25,7 @@ from adjuvant.corrections.office import Office
 from adjuvant.demand import Demand, Patience
 from adjuvant.errors import ArchiveFault, Fault, RuleFault
 from adjuvant.first_start import FILE as FIRST_START_FILE
-from adjuvant.first_start import read_first_start, write_whole
+from adjuvant.first_start import read_first_start
 from adjuvant.health import Log
 from adjuvant.image import Limits
 from adjuvant.inbox import CURSOR
@@ -47,6 +47,7 @@ from adjuvant.rules.syntax import DEFAULT_RULES, Known, read_rules
 from adjuvant.shadow import Means
 from adjuvant.standby import shares_index, stand_by, take_over
 from adjuvant.surroundings import Plan, Surroundings
+from adjuvant.whole_file import write_whole
 from adjuvant.worker import Worker
 from adjuvant.written import read_section
 

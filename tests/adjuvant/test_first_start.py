@@ -13,8 +13,8 @@ from adjuvant.first_start import (
     FORM,
     keep_first_start,
     read_first_start,
-    write_whole,
 )
+from adjuvant.whole_file import write_whole
 
 
 def test_the_first_moment_stays(tmp_path: Path) -> None:
