@@ -44,7 +44,7 @@ from training.phantom.truth import (
 
 # To be raised by one whenever the same numbers give other pixels or another truth than before:
 # a data set is of one version (`training.simulate`).
-SIMULATOR = 3
+SIMULATOR = 4
 BLOCK = 6
 # Six cases in a row belong to patients with so many cases each.
 PATIENTS_IN_BLOCK = ((1, 2, 3), (2, 2, 2), (1, 1, 2, 2), (3, 3), (1, 1, 1, 3), (1, 1, 1, 1, 2))

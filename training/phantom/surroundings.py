@@ -12,6 +12,9 @@ from training.phantom.randomness import Random, around, seed
 
 HAND = 0.01
 MISSING_SALIVARY = 0.1
+# 7 % of larynges have a remnant of the duct (Ellis and van Nostrand, Laryngoscope 1977); that one
+# in seven of them is a cyst is assumed.
+THYROGLOSSAL_CYST = 0.01
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,12 @@ def draw_surroundings(rng: Random) -> Surroundings:
         texture=Texture(around(rng, 0.28, 0.3), float(rng.uniform(18, 36)), seed(rng)),
     )
     organs = (*draw_salivary(rng, chin), *draw_vessels(rng, neck))
-    return Surroundings(neck, (*organs, *draw_hand(rng)) if rng.random() < HAND else organs)
+    if rng.random() < HAND:
+        organs = (*organs, *draw_hand(rng))
+    # Last, so that everybody else's numbers stay theirs.
+    if rng.random() < THYROGLOSSAL_CYST:
+        organs = (*organs, draw_thyroglossal_cyst(rng))
+    return Surroundings(neck, organs)
 
 
 def draw_salivary(rng: Random, chin: float) -> tuple[Solid, ...]:
@@ -126,6 +134,15 @@ def draw_salivary(rng: Random, chin: float) -> tuple[Solid, ...]:
         size = (4.0, around(rng, 20, 0.4), 4.0)
         organs.append(Solid("oesophagus", at, size, 0.0, 0.0, around(rng, 25, 0.6)))
     return tuple(organs)
+
+
+def draw_thyroglossal_cyst(rng: Random) -> Solid:
+    """Fluid without tracer in the midline, from the hyoid bone to the upper edge of the isthmus,
+    close behind the skin: at most a faint gap in the soft tissue above the thyroid."""
+    radius = float(np.clip(around(rng, 10, 0.35), 5, 20))
+    at = (float(rng.normal(0, 4)), float(rng.uniform(-58, -20)), radius + 5.0)
+    size = (radius, radius * float(rng.uniform(0.9, 1.3)), radius * 0.9)
+    return Solid("thyroglossal cyst", at, size, activity=0.03)
 
 
 def draw_hand(rng: Random) -> tuple[Solid, ...]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.phantom import distributions, elsewhere
+from training.metrics import dice
+from training.phantom import distributions, elsewhere, surroundings
 from training.phantom.acquisition import Acquisition, Pause, draw_acquisition
 from training.phantom.anatomy import gland_activity
 from training.phantom.camera import to_patient
@@ -15,6 +16,7 @@ from training.phantom.distributions import Patient, draw_patient
 from training.phantom.elsewhere import KINDS, Elsewhere
 from training.phantom.exposure import field_of_view
 from training.phantom.simulator import describe, make_gland_grid, moved, see, take_image
+from training.phantom.surroundings import Surroundings
 from training.phantom.truth import outline
 
 
@@ -60,6 +62,32 @@ def test_tissue_far_from_the_pivot_lies_on_its_grid(pitch: float, roll: float) -
     assert activity.max() > 0
     borders = (activity[[0, -1]], activity[:, [0, -1]], activity[:, :, [0, -1]])
     assert all(float(one.max()) == 0 for one in borders)
+
+
+def test_a_thyroglossal_cyst_is_a_gap_above_the_gland_and_no_nodule_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(4):
+        monkeypatch.setattr(surroundings, "THYROGLOSSAL_CYST", 0.0)
+        without = patient_with("normal", number)
+        monkeypatch.setattr(surroundings, "THYROGLOSSAL_CYST", 1.0)
+        patient = patient_with("normal", number)
+        assert isinstance(patient.surroundings, Surroundings)
+        *others, cyst = patient.surroundings.organs
+        assert replace(patient.surroundings, organs=tuple(others)) == without.surroundings
+        assert patient.gland == without.gland
+        assert cyst.part == "thyroglossal cyst"
+        acquisition = acquisition_of(patient, number)
+        _, truth = take_image(np.random.default_rng(number), patient, acquisition)
+        _, other = take_image(np.random.default_rng(number), without, acquisition)
+        # It scatters nothing: the limit of visibility may move by a hair, and no more than that.
+        assert dice(truth.gland, other.gland) > 0.999
+        assert len(truth.nodules) == len(other.nodules)
+        seen, before = (
+            see(one, acquisition, acquisition.detector).background for one in (patient, without)
+        )
+        assert float((before - seen).min()) > -1e-3 * float(before.max())
+        assert float((before - seen).max()) > 0
 
 
 def test_remnants_are_smaller_than_lobes() -> None:
