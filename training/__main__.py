@@ -12,6 +12,7 @@ from rich.console import Console
 from training import data_commands, pretend_commands, propose_commands, study_commands
 from training.plain import all_installed, plain_errors
 from training.recipes import find_recipe
+from training.study_commands import GlandModel
 
 # TensorFlow and Keras are imported inside the commands that need them: help stays instant, and
 # TensorFlow's own chatter is silenced before it starts.
@@ -29,10 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-GlandModel = Annotated[
-    Path | None,
-    typer.Option(help="For a network that looks for nodules: the model that outlines the gland."),
-]
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder written by `simulate`.")]
 
 

@@ -7,7 +7,7 @@ same network. What is measured is the recipe, not a network that is released.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from training.figures import Figure, Score, figure_of
 from training.finished_run import scores_of
 from training.foundation import Foundation
 from training.loading import read_sides
+from training.outlines import read_outliner
+from training.phantom.case import Case
 from training.progress import tracked
 from training.recipe import Recipe
 from training.train import train
@@ -29,13 +31,33 @@ from training.train import train
 
 @dataclass(frozen=True)
 class Question:
-    """Cross-validate `recipe` on `data` in so many folds; the runs go below `out`."""
+    """Cross-validate `recipe` on `data` in so many folds; the runs go below `out`.
+
+    `gland` is the released model that outlines the glands in which a recipe looks for nodules.
+    """
 
     recipe: Recipe
     data: Path
     out: Path
     folds: int = 5
     foundation: Foundation | None = None
+    gland: Path | None = None
+
+    def cases(self, entries: Sequence[Entry], console: Console) -> Iterable[Case]:
+        """These scans of the data, one by one under a progress bar."""
+        return (read_case(self.data, one) for one in tracked(entries, "measuring", console))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The finished run of one fold: how many scans it learnt from, those of its own patients on
+    which it was validated, and those of the patients that were held back from it."""
+
+    number: int
+    run: Path
+    learnt_from: int
+    validation: list[Entry]
+    held: list[Entry]
 
 
 @dataclass(frozen=True)
@@ -50,25 +72,33 @@ class Fold:
 def cross_validate(question: Question, console: Console) -> tuple[Fold, ...]:
     """Train and measure fold after fold; one that is done already is only measured.
 
-    Which epoch of a network is kept is decided on a part of the patients that it may learn from.
     A data set's own test scans are left alone. Raises TrainingError where there are fewer patients
-    than folds.
+    than folds, ValueError where the recipe looks for nodules (`training.nodule_folds`).
+    """
+    return tuple(
+        Fold(one.number, one.learnt_from, scores_of(one.run, question.cases(one.held, console)))
+        for one in train_folds(question, console)
+    )
+
+
+def train_folds(question: Question, console: Console) -> Iterator[Trained]:
+    """Train one network after the other.
+
+    Which epoch of a network is kept is decided on a part of the patients that it may learn from.
     """
     entries = on_side(question.data, read_index(question.data), TRAINING, VALIDATION)
     part = question.recipe.split
     parts = {TRAINING: part, VALIDATION: 1 - part}
-    result = []
+    outliner = None if question.gland is None else read_outliner(question.gland)
     for number, held in enumerate(divide(entries, question.folds, question.recipe.seed), 1):
         console.print(f"fold {number} of {question.folds}")
         others = [one for one in entries if one.patient_id not in held]
         sides = split_patients(others, parts, question.recipe.seed)
-        data = read_sides(question.data, sides, question.recipe, console)
+        data = read_sides(question.data, sides, question.recipe, console, outliner)
         run = question.out / fold_folder(number, question.folds)
         train(question.recipe, data, run, console, question.foundation)
         mine = [one for one in entries if one.patient_id in held]
-        cases = (read_case(question.data, one) for one in tracked(mine, "measuring", console))
-        result.append(Fold(number, len(data.training), scores_of(run, cases)))
-    return tuple(result)
+        yield Trained(number, run, len(data.training), sides[VALIDATION], mine)
 
 
 def fold_folder(number: int, folds: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -18,6 +19,7 @@ from training.dataset import read_case, read_index
 from training.datasets.fingerprint import Tally, write_fingerprint
 from training.errors import TrainingError
 from training.familiar_scans import familiar_of, write_familiar
+from training.nodule_folds import NoduleFold
 from training.progress import tracked
 from training.recipe import Recipe
 from training.run_folder import (
@@ -32,9 +34,10 @@ from training.run_folder import (
 from training.train import build, compile_for, with_weights
 
 FOLDER = "ensemble"
+Folds: TypeAlias = Sequence[Fold] | Sequence[NoduleFold]
 
 
-def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path:
+def combine(question: Question, folds: Folds, console: Console) -> Path:
     """Write the run of the ensemble beside those of its members; where it is.
 
     Raises TrainingError where the network would be too large to be one (`network.members`).
@@ -62,7 +65,8 @@ def combine(question: Question, folds: Sequence[Fold], console: Console) -> Path
     for entry in tracked(mine, "what the scans are like", console):
         case = read_case(question.data, entry)
         tally.add(case)
-        if case.counts.any():
+        # A network for nodules sees close-ups: whole scans say nothing of what it knows.
+        if question.gland is None and case.counts.any():
             described.append(describe(case.counts))
     write_fingerprint(run, tally.content())
     if (familiar := familiar_of(described)) is not None:
@@ -80,9 +84,7 @@ def _write_weights(recipe: Recipe, one: Recipe, runs: Sequence[Path], run: Path)
     whole.save_weights(run / BEST_FILE)
 
 
-def _write_about(
-    recipe: Recipe, question: Question, folds: Sequence[Fold], runs: Sequence[Path]
-) -> None:
+def _write_about(recipe: Recipe, question: Question, folds: Folds, runs: Sequence[Path]) -> None:
     """`run.json`: what all of the members are made of, together."""
     members = [read_run(member) for member in runs]
     patients = sorted({patient for about in members for patient in about["patient_ids"]})

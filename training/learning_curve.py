@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
+from adjuvant.close_up import CloseUp
 from training.collect.collection import write_whole
 from training.dataset import Entry, read_index
 from training.datasets.split import TRAINING, sides_to_learn_from
@@ -58,10 +59,15 @@ class Point:
 def learning_curve(question: Question, console: Console) -> tuple[Point, ...]:
     """Train and measure each, in a folder of `out`; one that is done already is only measured.
 
-    Raises TrainingError where there are fewer scans than asked for.
+    Raises TrainingError where there are fewer scans than asked for, and for a recipe that looks for
+    nodules.
     """
-    entries = read_index(question.data)
     recipe = question.recipe
+    if isinstance(recipe.preprocessing, CloseUp):
+        raise TrainingError(
+            f"recipe {recipe.name} looks for nodules: only recipes for glands are measured so"
+        )
+    entries = read_index(question.data)
     sides = sides_to_learn_from(question.data, entries, recipe.split, recipe.seed)
     learnable = in_order(sides[TRAINING])
     if len(learnable) < max(question.sizes):

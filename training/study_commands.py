@@ -19,6 +19,11 @@ Begin = Annotated[
     Path | None, typer.Option("--from", help="A released model that each of them begins with.")
 ]
 
+GlandModel = Annotated[
+    Path | None,
+    typer.Option(help="For a network that looks for nodules: the model that outlines the gland."),
+]
+
 
 def learning_curve(
     recipe: Recipe,
@@ -59,6 +64,7 @@ def cross_validate(
     out: Annotated[Path, typer.Option(help="Folder for the runs and the table.")],
     folds: Annotated[int, typer.Option(min=2, max=20, help="So many networks.")] = 5,
     start_from: Begin = None,
+    gland: GlandModel = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Make one network of all of them, to be released.")
     ] = False,
@@ -68,21 +74,28 @@ def cross_validate(
 
     As long as a training for each. An interrupted one goes on with the same command.
     """
-    from training.cross_validation import Question, content, markdown
-    from training.cross_validation import cross_validate as study
+    from training import cross_validation, nodule_folds
     from training.dataset import any_simulated, read_index
-    from training.ensemble import combine
+    from training.ensemble import Folds, combine
     from training.foundation import read_foundation
     from training.recipe import read_recipe
 
     with plain_errors():
         plan = read_recipe(find_recipe(recipe))
         foundation = None if start_from is None else read_foundation(start_from)
-        console, question = Console(), Question(plan, data, out, folds, foundation)
-        result = study(question, console)
+        console = Console()
+        question = cross_validation.Question(plan, data, out, folds, foundation, gland)
         simulated = any_simulated(read_index(data))
-        table = markdown(result, simulated=simulated)
-        _write(out, "cross-validation", table, content(result))
+        result: Folds
+        if gland is None:
+            result = glands = cross_validation.cross_validate(question, console)
+            table = cross_validation.markdown(glands, simulated=simulated)
+            figures = cross_validation.content(glands)
+        else:
+            result = nodules = nodule_folds.cross_validate_nodules(question, gland, console)
+            table = nodule_folds.markdown(nodules, simulated=simulated)
+            figures = nodule_folds.content(nodules)
+        _write(out, "cross-validation", table, figures)
         typer.echo(table)
         if ensemble:
             run = combine(question, result, console)

@@ -7,21 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ellipses import QUIET, RECIPE, SIDE, ellipse_case, finished_run
+from ellipses import QUIET, ellipse_case
+from tiny_nodules import NODULE_RECIPE, gland_model, stored, tiny
 
 from adjuvant.close_up import CloseUp
 from adjuvant.errors import ModelFault
 from adjuvant.model import Model, read_model
 from adjuvant.network import Network
 from adjuvant.nodules import candidates, find_nodules, nodule_probability
-from training.dataset import write_case, write_index
 from training.errors import ReleaseError, SeenError
 from training.lesion_report import lesion_markdown
 from training.lesions import Reading, choose_threshold, read_cases, score, summarise
 from training.loading import load_data
 from training.outlines import read_outliner
 from training.phantom.case import Case, Nodule
-from training.recipe import Recipe
 from training.release import REPORT, Request, release
 from training.release_nodules import Scans, release_nodules, unseen
 from training.seen import Seen
@@ -251,36 +250,8 @@ def test_a_gland_model_of_other_patients_is_not_called_checked() -> None:
     assert "not checked: whether the one for glands did" in unseen([one], (KNOWN, Seen()), gland)
 
 
-def tiny(number: int) -> Case:
-    """An ellipse with a dark corner in it that is its nodule."""
-    one = ellipse_case(number)
-    rows, columns = (np.flatnonzero(one.gland.any(axis=axis)) for axis in (1, 0))
-    mask = np.zeros_like(one.gland)
-    mask[rows[0] : rows[rows.size // 2], columns[0] : columns[columns.size // 2]] = True
-    mask &= one.gland
-    counts = np.where(mask, 3, one.counts).astype(np.uint16)
-    return replace(one, counts=counts, nodules=(Nodule(mask, 12.0, 0.9, 20.0, True),))
-
-
-def stored(folder: Path, numbers: range) -> Path:
-    folder.mkdir()
-    write_index(folder, [write_case(folder, tiny(number)) for number in numbers])
-    return folder
-
-
 def test_from_scans_to_a_released_version(tmp_path: Path) -> None:
-    content = RECIPE.model_dump() | {
-        "model": "cold-nodules",
-        "labels": ("cold nodule",),
-        "split": 0.5,
-        "preprocessing": {"margin": 1.25, "size": SIDE},
-        "augmentation": {"probability": 0.5, "outline": 0.03},
-        "stages": RECIPE.model_dump()["stages"][1:],
-    }
-    recipe = Recipe.model_validate(content)
-    run = finished_run(tmp_path / "gland-run")
-    gland = tmp_path / "models" / "thyroid" / "0.0.1"
-    release(Request(run, gland, "0.0.1"), [tiny(n) for n in range(100, 106)], lambda *_: None)
+    recipe, gland = NODULE_RECIPE, gland_model(tmp_path)
     scans_there = stored(tmp_path / "data", range(32))
     data = load_data(scans_there, recipe, QUIET, outliner=read_outliner(gland))
     assert isinstance(recipe.preprocessing, CloseUp)
