@@ -2,9 +2,9 @@
 # Installs what is missing, and nothing else: Debian packages, then a virtual environment in .venv
 # for the very Python that Orthanc's plugin embeds, from locked versions with their hashes.
 #
-#   deploy/install.sh runtime    what the plugin, the demo and training need
+#   deploy/install.sh runtime    what the plugin and the demo need
 #   deploy/install.sh viewer     that, and what OHIF beside Orthanc needs
-#   deploy/install.sh dev        that, and what the tests, linters and benchmarks need
+#   deploy/install.sh dev        that, and what training, tests, linters and benchmarks need
 #
 # A second run finds the stamp of the first and ends at once.
 set -eu

@@ -67,8 +67,9 @@ def simulate(
             else:
                 missing.append(job)
         if missing and begun_by != SIMULATOR:
+            before = f"version {begun_by}" if begun_by else "a version before 3"
             raise DatasetError(
-                f"{out} was begun by version {begun_by} of the simulator, and this is {SIMULATOR}: "
+                f"{out} was begun by {before} of the simulator, and this is {SIMULATOR}: "
                 "simulate all of it anew into another folder, or leave it as large as it is"
             )
         for entry in _run(missing, workers or os.cpu_count() or 1):
@@ -92,10 +93,11 @@ def shares_of(texts: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _claim(out: Path, seed: int, shares: dict[str, float]) -> int:
+def _claim(out: Path, seed: int, shares: dict[str, float]) -> int | None:
     """One folder, one seed: two data sets in one index would share no patients but look alike.
 
-    Which version of the simulator began it: scans of two versions are of two physics.
+    Which version of the simulator began it: scans of two versions are of two physics. None where
+    it is not told, as it was up to version 2.
     """
     path = out / RECIPE
     if not path.exists():
@@ -107,7 +109,7 @@ def _claim(out: Path, seed: int, shares: dict[str, float]) -> int:
         raise DatasetError(f"{out} holds a data set of seed {found.get('seed')}, not of {seed}")
     if found.get("shares", {}) != shares:
         raise DatasetError(f"{out} holds patients of other shares: {found.get('shares', 'usual')}")
-    version: int = found.get("simulator", 1)  # folders without the key are older than it
+    version: int | None = found.get("simulator")
     return version
 
 

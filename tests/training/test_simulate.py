@@ -51,7 +51,8 @@ def test_a_data_set_of_another_simulator_is_not_extended(
     recipe.write_text(json.dumps(older))
     # What is there already is left alone.
     simulate(tmp_path, 1, seed=2, workers=1)
-    with pytest.raises(DatasetError, match=rf"by version {version or 1} of .* this is {SIMULATOR}"):
+    before = "a version before 3" if version is None else f"version {version}"
+    with pytest.raises(DatasetError, match=rf"begun by {before} of .* this is {SIMULATOR}"):
         simulate(tmp_path, 2, seed=2, workers=1)
     assert len(read_index(tmp_path)) == 1
 
