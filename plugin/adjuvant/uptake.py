@@ -11,6 +11,7 @@ what is missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,14 +28,33 @@ ANY_STATION = "*"
 # anything longer, and for iodine, imaged on the same or on the next day, the date has to be told.
 TELLING_HALF_LIFE_H = 7.0
 TELLING_WAIT_H = 7.0
-# Half-lives in hours (Eckerman & Endo, MIRD 2008), by SNOMED CT and by SNOMED-RT code.
-HALF_LIVES_H = {
-    "72454006": 6.01,
-    "C-163A8": 6.01,
-    "21572004": 13.27,
-    "C-114A4": 13.27,
-    "1368003": 192.6,
-    "C-114B1": 192.6,
+# A time of day that is told twice may be rounded to the minute once.
+SAME_TIME = timedelta(minutes=1)
+ZONE = re.compile(r"[+-]\d{4}$")
+
+
+@dataclass(frozen=True)
+class Nuclide:
+    """Its half-life, and how long after the injection a thyroid may still be imaged, in hours."""
+
+    half_life_h: float
+    longest_wait_h: float
+
+
+# Half-lives by Eckerman & Endo (MIRD 2008). Thyroids are imaged at 15 to 30 min with Tc-99m, at 4
+# to 24 h with I-123, within days with I-131 (SNMMI and EANM guidelines): with more than twice as
+# long it is the date that is wrong, and with it the uptake by orders of magnitude.
+TECHNETIUM_99M = Nuclide(6.01, 12.0)
+IODINE_123 = Nuclide(13.27, 60.0)
+IODINE_131 = Nuclide(192.6, 240.0)
+# By SNOMED CT and by SNOMED-RT code.
+NUCLIDES = {
+    "72454006": TECHNETIUM_99M,
+    "C-163A8": TECHNETIUM_99M,
+    "21572004": IODINE_123,
+    "C-114A4": IODINE_123,
+    "1368003": IODINE_131,
+    "C-114B1": IODINE_131,
 }
 # RadionuclideTotalDose of an NM image is in MBq (PS3.3 C.8.4.10). No thyroid patient gets more:
 # such a number is in Bq, or wrong.
@@ -101,7 +121,10 @@ def _percent(
     if background is None:
         raise _Missing("there is no background around the gland")
     net = measured.gland_counts - background * measured.gland_pixels
-    return 100 * max(net, 0.0) / duration_s / sensitivity / activity_mbq(scan.header)
+    percent = 100 * max(net, 0.0) / duration_s / sensitivity / activity_mbq(scan.header)
+    if percent > 100:
+        raise _Missing("it would be more than 100 %: sensitivity, activity or times are wrong")
+    return percent
 
 
 def _compared(frame: int, percent: float, reference: tuple[float, float] | None) -> list[str]:
@@ -124,40 +147,76 @@ def activity_mbq(header: Dataset) -> float:
     dose = numbers(dosed[0], "RadionuclideTotalDose")[0]
     if not 0 < dose <= MAXIMUM_MBQ:
         raise _Missing(f"RadionuclideTotalDose {dose:g} cannot be an activity in MBq")
-    half_life_h = _half_life_h(dosed[0])
-    return float(dose * 0.5 ** (_waited_h(header, dosed[0], half_life_h) / half_life_h))
+    nuclide = _nuclide(dosed[0])
+    return float(dose * 0.5 ** (_waited_h(header, dosed[0], nuclide) / nuclide.half_life_h))
 
 
-def _half_life_h(item: Dataset) -> float:
+def _nuclide(item: Dataset) -> Nuclide:
     for code in items(item, "RadionuclideCodeSequence")[:1]:
-        known = HALF_LIVES_H.get(text(code, "CodeValue"))
+        known = NUCLIDES.get(text(code, "CodeValue"))
         if known is not None:
             return known
     raise _Missing("RadionuclideCodeSequence names none of Tc-99m, I-123 and I-131")
 
 
-def _waited_h(header: Dataset, item: Dataset, half_life_h: float) -> float:
+def _waited_h(header: Dataset, item: Dataset, nuclide: Nuclide) -> float:
     """Hours from the injection to the acquisition.
 
     RadiopharmaceuticalStartDateTime counts where there is one. RadiopharmaceuticalStartTime has no
     date: it is believed where no other day is likely, and else not.
     """
-    taken = _moment(text(header, "AcquisitionDate"), text(header, "AcquisitionTime"))
+    day = text(header, "AcquisitionDate")
+    taken = _moment(day, text(header, "AcquisitionTime"))
     if taken is None:
         raise _Missing("the header has no AcquisitionDate and AcquisitionTime")
-    told = text(item, "RadiopharmaceuticalStartDateTime")
-    given = _moment(told[:8], told[8:])
-    if given is not None:
-        if given > taken:
-            raise _Missing("the injection is later than the acquisition")
-        return (taken - given).total_seconds() / 3600
-    given = _moment(text(header, "AcquisitionDate"), text(item, "RadiopharmaceuticalStartTime"))
+    time = _moment(day, text(item, "RadiopharmaceuticalStartTime"))
+    given = _start(header, text(item, "RadiopharmaceuticalStartDateTime"))
     if given is None:
+        return _waited_since_h(time, taken, nuclide)
+    if given > taken:
+        raise _Missing("the injection is later than the acquisition")
+    if time is not None and _apart(time, given) >= SAME_TIME:
+        raise _Missing(
+            "RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime are different times"
+        )
+    waited_h = (taken - given) / timedelta(hours=1)
+    if waited_h > nuclide.longest_wait_h:
+        raise _Missing(f"the injection is {waited_h:.0f} h before the acquisition")
+    return waited_h
+
+
+def _waited_since_h(time: datetime | None, taken: datetime, nuclide: Nuclide) -> float:
+    """The same from a time of day alone."""
+    if time is None:
         raise _Missing("the header has no RadiopharmaceuticalStartTime")
-    waited_h = (taken - given) % timedelta(days=1) / timedelta(hours=1)
-    if half_life_h > TELLING_HALF_LIFE_H or waited_h > TELLING_WAIT_H:
+    waited_h = (taken - time) % timedelta(days=1) / timedelta(hours=1)
+    if nuclide.half_life_h > TELLING_HALF_LIFE_H or waited_h > TELLING_WAIT_H:
         raise _Missing("the header has no RadiopharmaceuticalStartDateTime")
     return waited_h
+
+
+def _start(header: Dataset, told: str) -> datetime | None:
+    """A date and time (DT, PS3.5 6.2) by the clock of the header's other times; None for none."""
+    zone = ZONE.search(told)
+    given = _moment(told[:8], (told[: zone.start()] if zone else told)[8:])
+    if zone is None or given is None:
+        return given
+    here = text(header, "TimezoneOffsetFromUTC")
+    if not ZONE.match(here):
+        raise _Missing("the header has no TimezoneOffsetFromUTC")
+    return given + _offset(here) - _offset(zone.group())
+
+
+def _offset(zone: str) -> timedelta:
+    """Of +HHMM or -HHMM, from UTC."""
+    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
+    return -offset if zone[0] == "-" else offset
+
+
+def _apart(one: datetime, other: datetime) -> timedelta:
+    """Two times of day, whatever their days."""
+    day = timedelta(days=1)
+    return min((one - other) % day, (other - one) % day)
 
 
 def _moment(date: str, time: str) -> datetime | None:

@@ -73,12 +73,40 @@ def of_iodine(start: str | None) -> Dataset:
     (given,) = dataset.RadiopharmaceuticalInformationSequence
     given.RadionuclideCodeSequence = [code_item("21572004")]
     if start is not None:
+        del given.RadiopharmaceuticalStartTime
         given.RadiopharmaceuticalStartDateTime = start
     return dataset
 
 
 def test_a_date_of_injection_counts() -> None:
     assert activity_mbq(of_iodine("20260104160036")) == pytest.approx(80 * 0.5 ** (24 / 13.27))
+
+
+def of_technetium(start: str, time: str | None = None, zone: str | None = None) -> Dataset:
+    """80 MBq of Tc-99m, imaged at 16:00:36 on 5 January."""
+    dataset = header()
+    (given,) = dataset.RadiopharmaceuticalInformationSequence
+    del given.RadiopharmaceuticalStartTime
+    given.RadiopharmaceuticalStartDateTime = start
+    if time is not None:
+        given.RadiopharmaceuticalStartTime = time
+    if zone is not None:
+        dataset.TimezoneOffsetFromUTC = zone
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        lambda: of_technetium("20260105100000"),
+        lambda: of_technetium("20260105100000.5", "100030"),
+        lambda: of_technetium("20260105100000+0100", "1000", "+0100"),
+        lambda: of_technetium("20260105090000+0000", "1000", "+0100"),
+        lambda: of_technetium("20260105033000-0530", None, "+0100"),
+    ],
+)
+def test_a_date_may_be_told_in_another_time_zone(dataset: Callable[[], Dataset]) -> None:
+    assert activity_mbq(dataset()) == pytest.approx(40, rel=1e-3)
 
 
 def injected_at(time: str) -> Dataset:
@@ -94,6 +122,15 @@ def injected_at(time: str) -> Dataset:
         (lambda: injected_at("160136"), "the header has no RadiopharmaceuticalStartDateTime"),
         (lambda: injected_at("0600"), "the header has no RadiopharmaceuticalStartDateTime"),
         (lambda: of_iodine("20260106090000"), "the injection is later than the acquisition"),
+        # The day, the month, the year of another visit; nothing of all that ends a reading.
+        (lambda: of_technetium("20260104154036"), "the injection is 24 h before the acquisition"),
+        (lambda: of_iodine("20260102160036"), "the injection is 72 h before the acquisition"),
+        (lambda: of_iodine("19700101000000"), "the injection is 491008 h before the acquisition"),
+        (lambda: of_technetium("20260105140000+0000"), "the header has no TimezoneOffsetFromUTC"),
+        (
+            lambda: of_technetium("20260105140000", "1500"),
+            "RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime are different times",
+        ),
     ],
 )
 def test_the_day_of_the_injection_is_not_guessed(
@@ -102,6 +139,13 @@ def test_the_day_of_the_injection_is_not_guessed(
     found = with_uptake(findings(), scan(dataset()), CAMERA)
     assert found.measures[0].uptake_percent is None
     assert found.remarks == (f"Frame 1: uptake is not measured: {missing}.",)
+
+
+def test_no_uptake_is_above_100_percent() -> None:
+    found = with_uptake(findings(), scan(header()), Calibration({"*": 5.0}))
+    assert found.measures[0].uptake_percent is None
+    (remark,) = found.remarks
+    assert "it would be more than 100 %: sensitivity, activity or times are wrong" in remark
 
 
 @pytest.mark.parametrize(

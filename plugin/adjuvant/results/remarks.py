@@ -177,6 +177,26 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "Uptake nicht gemessen: die Injektion liegt nach der Aufnahme",
         "nl": "opname niet gemeten: de injectie is later dan de acquisitie",
     },
+    "uptake is not measured: the injection is {hours} h before the acquisition": {
+        "fr": "fixation non mesurée : injection {hours} h avant l’acquisition",
+        "de": "Uptake nicht gemessen: die Injektion liegt {hours} h vor der Aufnahme",
+        "nl": "opname niet gemeten: de injectie is {hours} h voor de acquisitie",
+    },
+    "uptake is not measured: RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime are "
+    "different times": {
+        "fr": "fixation non mesurée : RadiopharmaceuticalStartDateTime et "
+        "RadiopharmaceuticalStartTime diffèrent",
+        "de": "Uptake nicht gemessen: RadiopharmaceuticalStartDateTime und "
+        "RadiopharmaceuticalStartTime sind verschiedene Zeiten",
+        "nl": "opname niet gemeten: RadiopharmaceuticalStartDateTime en "
+        "RadiopharmaceuticalStartTime verschillen",
+    },
+    "uptake is not measured: it would be more than 100 %: sensitivity, activity or times are "
+    "wrong": {
+        "fr": "fixation non mesurée : plus de 100 % : sensibilité, activité ou heures erronées",
+        "de": "Uptake nicht gemessen: über 100 %: Empfindlichkeit, Aktivität oder Zeiten falsch",
+        "nl": "opname niet gemeten: meer dan 100 %: gevoeligheid, activiteit of tijden onjuist",
+    },
     "uptake is not measured: RadionuclideTotalDose {dose} cannot be an activity in MBq": {
         "fr": "fixation non mesurée : RadionuclideTotalDose {dose} n’est pas une activité en MBq",
         "de": "Uptake nicht gemessen: RadionuclideTotalDose {dose} ist keine Aktivität in MBq",

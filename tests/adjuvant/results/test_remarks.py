@@ -110,7 +110,14 @@ def every_remark_on_uptake() -> Iterator[str]:
     del whole.EnergyWindowVector
     given.RadiopharmaceuticalStartDateTime = "20260105110000"
     yield from said(scan)
+    given.RadiopharmaceuticalStartDateTime = "20260105101500"
+    yield from said(scan)
+    del given.RadiopharmaceuticalStartTime
+    given.RadiopharmaceuticalStartDateTime = "20251205101500"
+    yield from said(scan)
+    given.RadiopharmaceuticalStartTime = "100000"
     del given.RadiopharmaceuticalStartDateTime
+    yield from said(scan, replace(measured, gland_counts=1e9))
     given.RadionuclideTotalDose = 8e7
     yield from said(scan)
     given.RadionuclideTotalDose = 80
