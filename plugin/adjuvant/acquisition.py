@@ -54,19 +54,26 @@ VIEWS_BY_WORD = {
     "right anterior oblique": r"\b(rao|oad)\b|right ant\w* obl",
     "left posterior oblique": r"\b(lpo|opg|opi)\b|left post\w* obl",
     "right posterior oblique": r"\b(rpo|opd)\b|right post\w* obl",
-    "left lateral": r"\b(llat|left lat\w*)\b",
-    "right lateral": r"\b(rlat|right lat\w*)\b",
+    "left lateral": r"\b(llat|left lat(eral\w*)?)\b",
+    "right lateral": r"\b(rlat|right lat(eral\w*)?)\b",
     "anterior": r"\b(ant|anterior|anterieure?|anteriore|ventral)\b",
     "posterior": r"\b(post|posterior|posterieure?|posteriore|dorsal)\b",
 }
 
 # Whatever the order and language: "Oblique antérieure gauche", "OBL ANT D", "links ventral schräg".
 OBLIQUE = re.compile(r"\b(obl|schrag|schuin)")
-LATERAL = re.compile(r"\b(lat|lateral|profil|seitlich)")
+# "ANT LATE" is an anterior view, hours after the injection.
+LATERAL = re.compile(r"\b(lat|latera\w*|profil\w*|seitlich\w*)\b")
 SIDES_BY_WORD = {
     "left": r"\b(left|lt|l|gauche|g|link\w*|sinistr\w*|izquierd\w*)\b",
     "right": r"\b(right|rt|r|droite?|d|recht\w*|destr\w*|derech\w*)\b",
 }
+# "Left lobe obl ant", "lobe gauche": the side of the gland, not of the camera.
+SIDE_OF_LOBE = re.compile(
+    r"({0}) (lobe|lobo|lobus|lappen|kwab)\b|\b(lobe|lobo) ({0})".format(
+        "|".join(SIDES_BY_WORD.values())
+    )
+)
 FACES_BY_WORD = {"anterior": r"\b(ant\w*|ventral\w*)", "posterior": r"\b(post\w*|dorsal\w*)"}
 
 # "Thyroid 20 min post inj", "post thyroidectomy", "decubitus dorsal" name no view.
@@ -145,7 +152,8 @@ def _coded_view(holder: Dataset) -> str | None:
         known = VIEWS_BY_CODE.get(text(code, "CodeValue"))
         if known:
             return known
-        return _view_in_words(f"{text(code, 'CodeValue')} {text(code, 'CodeMeaning')}")
+        value, meaning = text(code, "CodeValue"), text(code, "CodeMeaning")
+        return _view_in_words(f"{value} {meaning}", meaning)
     return None
 
 
@@ -162,13 +170,17 @@ def _folded(words: str) -> str:
     return re.sub(r"[_\W]+", " ", fold(words)).strip()
 
 
-def _view_in_words(words: str) -> str | None:
-    """The one view that `words` name; None where they name none, or more than one."""
+def _view_in_words(words: str, spoken: str | None = None) -> str | None:
+    """The one view that `words` name; None where they name none, or more than one.
+
+    What is `spoken` of them (all by default) may name an oblique's side by a letter: the "R" of a
+    code "R-12345" names none.
+    """
     folded = _folded(words)
     named = [view for view, pattern in VIEWS_BY_WORD.items() if re.search(pattern, folded)]
     oblique = [view for view in named if "oblique" in view]
     if not oblique and OBLIQUE.search(folded):
-        return _oblique_in_words(folded)
+        return _oblique_in_words(_folded(words if spoken is None else spoken))
     chosen = oblique or named
     if chosen in (["anterior"], ["posterior"]) and LATERAL.search(folded):
         return None
@@ -177,8 +189,9 @@ def _view_in_words(words: str) -> str | None:
 
 def _oblique_in_words(folded: str) -> str | None:
     """The oblique view whose side and face are named apart; None unless it is one of each."""
+    told = SIDE_OF_LOBE.sub(" ", folded)
     side, face = (
-        [word for word, pattern in words.items() if re.search(pattern, folded)]
+        [word for word, pattern in words.items() if re.search(pattern, told)]
         for words in (SIDES_BY_WORD, FACES_BY_WORD)
     )
     return f"{side[0]} {face[0]} oblique" if len(side) == len(face) == 1 else None

@@ -127,12 +127,35 @@ def test_a_single_frame_may_be_named_at_the_top_or_in_the_description():
         ("ANT OBLIQUE", None),
         ("oblique left and right anterior", None),
         ("ANT, profil gauche", None),
+        ("ANT LAT", None),
+        ("antérieur, latérale droite", None),
+        ("ANT LATE", "anterior"),
+        ("Thyroid anterior late 24h", "anterior"),
+        ("Left lobe obl ant", None),
+        ("Oblique antérieure, lobe gauche", None),
+        ("left lobe, obl ant right", "right anterior oblique"),
         ("Thyroid posterior", "posterior"),
         ("Thyroid ANT", "anterior"),
     ],
 )
 def test_words_that_mean_more_than_a_view_name_none(description: str, view: str | None):
     ds = nm_dataset(SMALL, DetectorInformationSequence=None, SeriesDescription=description)
+    assert frame_views(ds, 1) == (view,)
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning", "view"),
+    [
+        ("R-12345", "Oblique anterior", None),
+        ("G-A1", "Oblique posterior", None),
+        ("R-12345", "Left oblique anterior", "left anterior oblique"),
+        ("LAO", "Oblique", "left anterior oblique"),
+        ("G-A1", "Anterior", "anterior"),
+    ],
+)
+def test_the_letter_of_a_private_code_is_no_side(value: str, meaning: str, view: str | None):
+    ds = nm_dataset(SMALL, DetectorInformationSequence=None)
+    ds.ViewCodeSequence = [code_item(value, "99PRIVATE", meaning)]
     assert frame_views(ds, 1) == (view,)
 
 
