@@ -393,6 +393,17 @@ def test_a_deleted_scan_is_refused(bench: Bench) -> None:
     assert job.code == "deleted"
 
 
+def test_a_scan_whose_file_cannot_be_opened_is_tried_again_and_not_called_deleted(
+    bench: Bench,
+) -> None:
+    bench.orthanc.unopenable.add("a")
+    bench.send()
+    bench.work_until(bench.is_in("failed"))
+    job = bench.job()
+    assert job is not None
+    assert (job.attempts, job.reason) == (2, "Orthanc answered 404 to /instances/…/file")
+
+
 def test_an_unexpected_error_ends_one_job_and_not_the_worker(bench: Bench) -> None:
     def broken(inputs: Any) -> Any:
         if inputs.shape[0] == 2:
