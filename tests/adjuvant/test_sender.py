@@ -216,9 +216,8 @@ def test_what_was_given_up_is_an_alarm_after_a_restart_until_it_is_sent_or_gone(
     made.outbox.close()
     again = bench(tmp_path, MaximumAttempts=1)
     again.sender.recall()
-    assert again.alarms() == [
-        "route pacs: 2 objects were given up: mend the cause, then POST /adjuvant/routing/pacs/retry"
-    ]
+    retry = "mend the cause, then POST /adjuvant/routing/pacs/retry"
+    assert again.alarms() == [f"route pacs: 2 objects were given up: {retry}"]
     again.outbox.offer("pacs", [("c", "SR")])
     again.steps()
     assert (again.counts(), len(again.alarms())) == ({"failed": 2, "sent": 1}, 1)
