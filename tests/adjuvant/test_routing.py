@@ -222,7 +222,7 @@ def test_who_is_killed_while_the_list_is_replaced_forgets_nothing(
         (tmp_path / "routing.sqlite").touch()
     for _ in range(2):
         with routing(tmp_path, {"all": route()}) as (made, _):
-            wait_for(lambda made=made: made._outbox)
+            wait_for(lambda made=made: made._outbox)  # type: ignore[misc]
             assert made.status()[0]["waiting"] == 3
     names = sorted(path.name.split("-")[0] for path in tmp_path.glob("routing.sqlite*"))
     assert names == ["routing.sqlite", "routing.sqlite.corrupt"]
