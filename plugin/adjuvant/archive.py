@@ -136,7 +136,8 @@ class Archive:
         Raises Refusal where it is larger than the limit, or deleted meanwhile.
         """
         with self._answer("GET", f"/instances/{instance}/file", stream=True) as answer:
-            if answer.status_code == 404:
+            # Orthanc says 404 of a file as well that is there, and that it cannot open just now.
+            if answer.status_code == 404 and not self.holds(instance):
                 raise deleted()
             self._require(answer, "/instances/…/file")
             data = bytearray()

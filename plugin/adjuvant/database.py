@@ -113,7 +113,8 @@ def where(which: Filter) -> tuple[str, tuple[Any, ...]]:
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
-    # What a power cut takes from the ledger, the change log gives back.
+    # What a power cut takes from the ledger, the change log gives back: all but what a person asked
+    # for in the last seconds before it. To wait for the disk at each commit would slow reception.
     database.execute("PRAGMA synchronous=NORMAL")
     database.execute(f"PRAGMA journal_size_limit={LARGEST_JOURNAL}")
     sqlite_file.keep_inside(database)

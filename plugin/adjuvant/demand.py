@@ -72,7 +72,7 @@ class Demand:
         self._around = around
         self._readers = readers
         self._patience = patience or Patience()
-        self._errands = Errands(around.log)
+        self._errands = Errands(around)
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._seats = threading.Semaphore(self._patience.seats)
 
@@ -85,7 +85,7 @@ class Demand:
             if held is not None and held.readable:
                 self.queue(held, priority, by_person=False)
 
-        self._errands.add(errand)
+        self._errands.add(f"{level}/{resource}", errand)
 
     def close(self) -> None:
         """Queue nothing more that was asked for later."""

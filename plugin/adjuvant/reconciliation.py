@@ -15,10 +15,11 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from adjuvant.errors import ArchiveFault
+from adjuvant.errors import explain
 from adjuvant.inbox import READABLE_SOP_CLASSES
 from adjuvant.job import BACKGROUND, Job, Task
 from adjuvant.ledger import Ledger
+from adjuvant.silence import Silences
 
 if TYPE_CHECKING:
     from adjuvant.reader import Reader
@@ -35,7 +36,8 @@ class Progress:
     """How far a walk has come: `studies` of `total`. Times are seconds since 1970.
 
     `position` is the last study that was looked at, `queued` the number of jobs that were queued,
-    `skipped` that of studies about which Orthanc answered with an error.
+    `skipped` that of studies about which Orthanc answered with an error, or not at all although it
+    answers.
     """
 
     asked: float
@@ -68,6 +70,7 @@ class Reconciliation:
     def __init__(self, around: Surroundings, tasks: Tasks) -> None:
         self._around = around
         self._tasks = tasks
+        self._silences = Silences(around.archive)
         self._studies: list[str] | None = None
 
     def step(self, readers: Collection[Reader]) -> bool:
@@ -82,33 +85,37 @@ class Reconciliation:
             self._studies = sorted(self._around.archive.studies())
         until = time.monotonic() + AT_A_TIME_S
         place = bisect_right(self._studies, progress.position)
-        while place < len(self._studies):
-            progress = self._look_at(self._studies[place], progress, readers)
-            place += 1
-            if time.monotonic() >= until:
-                break
-        progress = replace(progress, studies=place, total=len(self._studies))
-        done = place == len(self._studies)
-        if done:
-            progress = replace(progress, finished=time.time())
+        try:
+            while place < len(self._studies):
+                progress = self._look_at(self._studies[place], progress, readers)
+                place += 1
+                if time.monotonic() >= until:
+                    break
+        finally:
+            progress = replace(progress, studies=place, total=len(self._studies))
+            done = place == len(self._studies)
+            self._keep(replace(progress, finished=time.time()) if done else progress)
+        return not done
+
+    def _keep(self, progress: Progress) -> None:
+        self._around.ledger.keep_record(RECORD, asdict(progress))
+        if progress.finished is not None:
             self._studies = None
             self._around.log.warning(
                 f"reconciled {progress.studies} studies: {progress.queued} jobs queued, "
                 f"{progress.skipped} studies skipped"
             )
-        self._around.ledger.keep_record(RECORD, asdict(progress))
-        return not done
 
     def _look_at(self, study: str, progress: Progress, readers: Collection[Reader]) -> Progress:
         progress = replace(progress, position=study)
         try:
             held = self._around.archive.held("studies", study) or {}
-        except ArchiveFault as fault:
-            if fault.status is None:
-                raise  # Orthanc does not answer at all: we go on here when it does
-            self._around.log.error(f"study {study} is not reconciled: {fault}")
+            return replace(progress, queued=progress.queued + self._queue(held, readers))
+        except Exception as fault:
+            if not self._silences.only_of(study, fault):
+                raise  # Orthanc does not answer at all, say: we go on here when it does
+            self._around.log.error(f"study {study} is not reconciled: {explain(fault)}")
             return replace(progress, skipped=progress.skipped + 1)
-        return replace(progress, queued=progress.queued + self._queue(held, readers))
 
     def _queue(self, held: dict[str, str | None], readers: Collection[Reader]) -> int:
         """Queue what has no job, and what is done without its results, which lie in the study of

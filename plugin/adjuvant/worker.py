@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from adjuvant.errors import ArchiveFault, explain
 from adjuvant.execution import Execution
@@ -29,6 +31,59 @@ FLOOD_LOOK_S = 0.25
 HUNG_LOOK_S = 5.0
 
 
+@dataclass(frozen=True)
+class Search:
+    """Something that is looked for in the archive: the key of its alarm, what the alarm says before
+    the reason, and the log when it is over."""
+
+    key: str
+    alarm: str
+    over: str
+
+
+ARRIVING = Search("intake", "new scans may not be noticed", "new scans are noticed again")
+WALKING = Search(
+    "reconciliation", "the archive is not searched further", "the archive is searched further"
+)
+
+
+class Attempts:
+    """A search that is an alarm, and is tried ever later, as long as Orthanc does not answer.
+    `due` is the monotonic time of the next attempt, `failures` how many failed in a row."""
+
+    def __init__(
+        self, search: Search, around: Surroundings, retry_s: float, stop: threading.Event
+    ) -> None:
+        self._search = search
+        self._around = around
+        self._retry_s = retry_s
+        self._stop = stop
+        self.due = 0.0
+        self.failures = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for an attempt."""
+        return time.monotonic() >= self.due
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """An attempt is made inside of it; its ArchiveFault ends here."""
+        try:
+            yield
+        except ArchiveFault as fault:
+            if self._stop.is_set():  # Orthanc ends, and does not answer any more
+                return
+            delay_s = min(self._retry_s * 2.0 ** min(self.failures, 30), LONGEST_RETRY_S)
+            self.failures += 1
+            self.due = time.monotonic() + delay_s
+            self._around.raise_alarm(self._search.key, f"{self._search.alarm}: {fault}")
+        else:
+            self.failures = 0
+            if self._around.health.settle(self._search.key):
+                self._around.log.warning(self._search.over)
+
+
 class Worker:
     """One thread's work. `run` returns soon after `stop` is set and the inbox was woken."""
 
@@ -43,8 +98,9 @@ class Worker:
         self._reconciliation = Reconciliation(around, self._intake.tasks)
         self._loading = Loading(around, plan, self._watchdog)
         self._execution = Execution(around, plan, self._loading, self._watchdog)
-        self._prune_due = self._collect_due = 0.0
-        self._collect_failures = 0
+        self._arriving = Attempts(ARRIVING, around, plan.retry_s, stop)
+        self._walking = Attempts(WALKING, around, plan.retry_s, stop)
+        self._prune_due = 0.0
         self._abandoned = 0
         self._stumbles = 0
         self._reading = self._making_way = False
@@ -109,23 +165,15 @@ class Worker:
 
     def _collect(self, readers: Collection[Reader]) -> bool:
         """Queue what arrived and what is found; True where there is more to find. What is queued
-        is read also while Orthanc cannot tell what else there is."""
-        if time.monotonic() < self._collect_due:
-            return False
-        try:
-            self._intake.collect(readers)
-            walking = self._reconciliation.step(readers)
-        except ArchiveFault as fault:
-            if self._stop.is_set():  # Orthanc ends, and does not answer any more
-                return False
-            delay_s = min(self._plan.retry_s * 2.0**self._collect_failures, LONGEST_RETRY_S)
-            self._collect_failures += 1
-            self._collect_due = time.monotonic() + delay_s
-            self._around.raise_alarm("intake", f"new scans may not be noticed: {fault}")
-            return False
-        self._collect_failures = 0
-        if self._around.health.settle("intake"):
-            self._around.log.warning("new scans are noticed again")
+        is read also while Orthanc cannot tell what else there is, and what arrives is queued also
+        while the reconciliation cannot go on."""
+        walking = False
+        if self._arriving.is_due:
+            with self._arriving.tried():
+                self._intake.collect(readers)
+        if self._walking.is_due and not self._arriving.failures:
+            with self._walking.tried():
+                walking = self._reconciliation.step(readers)
         return walking
 
     def _make_way(self, before: int, since: float) -> None:
@@ -153,7 +201,9 @@ class Worker:
 
     def _idle_s(self) -> float:
         now = time.monotonic()
-        pending = [max(self._intake.due, self._collect_due) - now, self._prune_due - now]
+        pending = [max(self._intake.due, self._arriving.due) - now, self._prune_due - now]
+        if self._walking.failures:
+            pending.append(max(self._walking.due, self._arriving.due) - now)
         if self._ready:
             wait_s = self._around.ledger.wait_s()
             pending += [] if wait_s is None else [wait_s]

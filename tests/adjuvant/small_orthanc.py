@@ -40,6 +40,7 @@ class SmallOrthanc:
     dates: list[str] = field(default_factory=list)  # of the changes, where only these matter
     stable: list[str] = field(default_factory=list)  # what the change log says to be so
     broken: set[str] = field(default_factory=set)
+    unopenable: set[str] = field(default_factory=set)  # instances whose files cannot be opened
     store_status: str = "Success"
     file_under: tuple[str, str] = ("patient", "study")
     requests: list[str] = field(default_factory=list)
@@ -60,6 +61,8 @@ class SmallOrthanc:
         if any(word in path for word in self.broken):
             return 500, b"{}"
         name, *rest = path.strip("/").split("/")
+        if rest[1:] == ["file"] and rest[0] in self.unopenable:
+            return 404, b"{}"
         if path == "/system":
             return 200, b'{"Version": "1.10.1"}'
         if path == "/tools/lookup":

@@ -50,6 +50,18 @@ def test_a_deleted_instance_is_a_refusal_and_no_fault(archive: Archive) -> None:
     assert not archive.holds("gone")
 
 
+def test_a_file_that_orthanc_cannot_open_is_a_fault_and_not_deleted(
+    orthanc: SmallOrthanc, archive: Archive
+) -> None:
+    orthanc.put("a", b"whole")
+    orthanc.unopenable.add("a")
+    with pytest.raises(ArchiveFault, match=r"answered 404 to /instances/…/file") as caught:
+        archive.read("a")
+    assert caught.value.status == 404
+    orthanc.unopenable.clear()
+    assert archive.read("a") == b"whole"
+
+
 def test_what_orthanc_knows_of_an_instance(orthanc: SmallOrthanc, archive: Archive) -> None:
     orthanc.put("a", b"1.2.3")
     assert archive.version() == "1.10.1"

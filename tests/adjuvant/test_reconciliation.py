@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,11 +16,12 @@ from adjuvant.errors import ArchiveFault
 from adjuvant.health import Health, Log
 from adjuvant.inbox import Inbox
 from adjuvant.interpretations import INTERPRETATIONS
-from adjuvant.job import BACKGROUND, End, Filter
+from adjuvant.job import BACKGROUND, End, Filter, Task
 from adjuvant.ledger import Ledger
 from adjuvant.model import Model
 from adjuvant.reader import Reader
 from adjuvant.reconciliation import Progress, Reconciliation, ask, look
+from adjuvant.silence import PATIENCE
 from adjuvant.surroundings import Surroundings
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.integration.tiny import contract
@@ -168,6 +170,55 @@ def test_a_study_that_orthanc_cannot_tell_of_is_skipped_and_counted(hall: Hall) 
     progress = hall.finish()
     assert (progress.studies, progress.skipped, hall.queued()) == (3, 1, ["a", "c"])
     assert any(line.startswith("study s2-ill is not reconciled: ") for line in hall.lines)
+
+
+@pytest.mark.parametrize("about", ["the study", "a header"])
+def test_a_study_about_which_orthanc_is_silent_is_skipped_after_some_patience(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
+    for study, instance in (("s1", "a"), ("s2", "b"), ("s3", "c")):
+        hall.put(study, instance)
+    held = hall.around.archive.held
+
+    def silent(level: str, resource: str) -> dict[str, str | None] | None:
+        if resource == "s2":
+            raise ArchiveFault("Orthanc's REST API: ReadTimeout")
+        return held(level, resource)
+
+    def tasks(one: str, readers: Collection[Reader]) -> list[Task]:
+        if one == "b":
+            raise ArchiveFault("Orthanc's REST API: ReadTimeout")
+        return [reader.task(one) for reader in readers]
+
+    if about == "the study":
+        monkeypatch.setattr(hall.around.archive, "held", silent)
+    else:
+        hall.walk = Reconciliation(hall.around, tasks)
+    ask(hall.around.ledger)
+    for _ in range(PATIENCE - 1):
+        with pytest.raises(ArchiveFault, match="ReadTimeout"):
+            hall.walk.step([READER])
+    progress = hall.finish()
+    assert hall.queued() == ["a", "c"]
+    assert (progress.studies, progress.skipped, progress.queued) == (3, 1, 2)
+    assert hall.lines[0].startswith("study s2 is not reconciled: ")
+
+
+def test_while_orthanc_answers_nothing_no_study_is_skipped(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: str) -> NoReturn:
+        raise ArchiveFault("Orthanc's REST API: ConnectionError")
+
+    hall.put("s1", "a")
+    ask(hall.around.ledger)
+    with monkeypatch.context() as meanwhile:
+        for name in ("held", "version"):
+            meanwhile.setattr(hall.around.archive, name, silent)
+        for _ in range(2 * PATIENCE):
+            with pytest.raises(ArchiveFault, match="ConnectionError"):
+                hall.walk.step([READER])
+    assert (hall.finish().skipped, hall.queued()) == (0, ["a"])
 
 
 def test_silence_of_orthanc_is_waited_out(hall: Hall) -> None:

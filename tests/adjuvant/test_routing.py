@@ -18,7 +18,7 @@ from adjuvant.errors import ArchiveFault
 from adjuvant.health import Health, Log
 from adjuvant.inbox import Inbox
 from adjuvant.job import End, Task
-from adjuvant.ledger import Ledger
+from adjuvant.ledger import Ledger, LedgerFault
 from adjuvant.routing.destination import Destination, Ourselves, is_local
 from adjuvant.routing.outbox import Outbox, OutboxFault
 from adjuvant.routing.routing import Routing, Way
@@ -72,6 +72,10 @@ def waiting(folder: Path, name: str) -> set[str]:
     with closing(Outbox(folder / "routing.sqlite")) as outbox:
         rows = outbox._read("SELECT instance FROM sendings WHERE destination=?", name)
         return {row["instance"] for row in rows}
+
+
+def alarms(health: Health) -> list[str]:
+    return [alarm["what"] for alarm in health.snapshot()["alarms"]]
 
 
 def test_a_route_gets_the_kinds_that_it_is_to_send(tmp_path: Path) -> None:
@@ -166,6 +170,82 @@ def test_a_damaged_list_is_set_aside_and_filled_from_the_ledger(tmp_path: Path) 
     assert len(list(tmp_path.glob("routing.sqlite.corrupt-*Z"))) == 1
 
 
+def with_a_damaged_list(folder: Path) -> None:
+    """Of three results of a scan, none of which is known to have been sent."""
+    with closing(Ledger(folder / "ledger.sqlite")) as ledger:
+        ledger.add([TASK])
+        job = ledger.claim()
+        assert job is not None
+        ledger.finish(job, End("done", results=RESULTS))
+    (folder / "routing.sqlite").write_bytes(b"no database" * 1000)
+
+
+class FullDisk(Outbox):
+    """There is room for a new list the second time only."""
+
+    full = True
+
+    def __init__(self, path: Path, lost: bool = False) -> None:
+        if not path.exists() and FullDisk.full:
+            FullDisk.full = False
+            raise OutboxFault("database or disk is full")
+        super().__init__(path, lost)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FullDisk, "full", True)
+    monkeypatch.setattr("adjuvant.routing.routing.Outbox", FullDisk)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_where_a_new_list_can_be_made_only_later_nothing_is_forgotten(tmp_path: Path) -> None:
+    with_a_damaged_list(tmp_path)
+    with routing(tmp_path, {"all": route()}) as (made, health):
+        wait_for(lambda: made._outbox)
+        wait_for(lambda: not any("nothing is sent" in what for what in alarms(health)))
+    assert waiting(tmp_path, "all") == {"the-SEG", "the-SC", "the-SR"}
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_who_is_killed_while_the_list_is_replaced_forgets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    with_a_damaged_list(tmp_path)
+    with monkeypatch.context() as killed:
+        killed.setattr(Routing, "_tend", lambda self: None)  # it is not tried again
+        with routing(tmp_path, {"all": route()}):
+            pass
+    assert not (tmp_path / "routing.sqlite").exists()
+    if left == "an empty file":
+        (tmp_path / "routing.sqlite").touch()
+    for _ in range(2):
+        with routing(tmp_path, {"all": route()}) as (made, _):
+            wait_for(lambda made=made: made._outbox)  # type: ignore[misc]
+            assert made.status()[0]["waiting"] == 3
+    names = sorted(path.name.split("-")[0] for path in tmp_path.glob("routing.sqlite*"))
+    assert names == ["routing.sqlite", "routing.sqlite.corrupt"]
+
+
+def test_a_list_that_cannot_be_filled_at_once_is_filled_later_and_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_a_damaged_list(tmp_path)
+    jobs, faults = Ledger.jobs, [LedgerFault("disk I/O error")]
+
+    def not_at_once(ledger: Ledger, *asked: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return jobs(ledger, *asked)
+
+    monkeypatch.setattr(Ledger, "jobs", not_at_once)
+    with routing(tmp_path, {"all": route()}) as (made, health):
+        wait_for(lambda: made._outbox and made.status()[0]["last_failure"])  # it is tried to send
+        assert not any("nothing is sent" in what for what in alarms(health))
+    assert waiting(tmp_path, "all") == {"the-SEG", "the-SC", "the-SR"}
+
+
 def test_a_list_that_breaks_while_it_is_used_is_replaced(tmp_path: Path) -> None:
     with routing(tmp_path, {"all": route()}) as (made, _):
         made.offer(TASK, RESULTS)
@@ -181,6 +261,51 @@ def test_a_list_that_breaks_while_it_is_used_is_replaced(tmp_path: Path) -> None
         wait_for(lambda: made._outbox not in (None, first))
         made.offer(TASK, RESULTS)
         assert made.status()[0]["waiting"] == 3
+
+
+@pytest.mark.parametrize("left", [{}, {"new": route()}], ids=["removed", "renamed"])
+def test_what_waits_for_a_route_that_is_not_there_any_more_is_an_alarm_until_it_is_forgotten(
+    tmp_path: Path, left: dict[str, RouteSettings]
+) -> None:
+    with routing(tmp_path, {"old": route()}) as (made, _):
+        made.offer(TASK, RESULTS)
+
+    def forget(made: Routing, name: str) -> tuple[int, dict[str, Any]]:
+        desk = Desk(Health("0"), Inbox(), routing=made)
+        status, document, _ = answer(Request("POST", f"routing/{name}/forget"), desk)
+        return status, document
+
+    told = "objects wait for routes that orthanc.json does not have: 3 for 'old'"
+    with routing(tmp_path, left) as (made, health):
+        assert alarms(health) == [told]
+        assert forget(made, "older")[0] == 404
+        for name in left:
+            made.offer(TASK, RESULTS)
+            assert forget(made, name)[0] == 409
+            assert made.status()[0]["waiting"] + made.status()[0]["sending"] == 3
+        assert forget(made, "old") == (200, {"forgotten": 3})
+        assert forget(made, "old")[0] == 404
+        assert told not in alarms(health)
+    assert waiting(tmp_path, "old") == set()
+
+
+def test_a_route_that_has_its_name_back_goes_on(tmp_path: Path) -> None:
+    with routing(tmp_path, {"old": route()}) as (made, _):
+        made.offer(TASK, RESULTS)
+    with routing(tmp_path, {"old": route()}) as (made, health):
+        assert made.status()[0]["waiting"] == 3
+        assert not any("orthanc.json" in what for what in alarms(health))
+
+
+def test_the_alarm_of_before_a_restart_stands_again(tmp_path: Path) -> None:
+    with closing(Outbox(tmp_path / "routing.sqlite")) as outbox:
+        outbox.offer("all", [("a", "SEG")])
+        sending = outbox.due("all")
+        assert sending is not None
+        outbox.become(sending, "failed", "no")
+    with routing(tmp_path, {"all": route()}) as (_, health):
+        retry = "mend the cause, then POST /adjuvant/routing/all/retry"
+        assert f"route all: 1 objects were given up: {retry}" in alarms(health)
 
 
 def test_the_routes_of_rest_show_it_and_ask_for_it(tmp_path: Path) -> None:

@@ -206,6 +206,43 @@ def test_it_is_given_up_after_its_attempts_and_begins_anew_on_demand(tmp_path: P
     made.outbox.close()
 
 
+def test_what_was_given_up_is_an_alarm_after_a_restart_until_it_is_sent_or_gone(
+    tmp_path: Path,
+) -> None:
+    made = bench(tmp_path, MaximumAttempts=1)
+    made.elsewhere.unwanted = {"a", "b"}
+    made.outbox.offer("pacs", [("a", "SEG"), ("b", "SC")])
+    made.steps()
+    made.outbox.close()
+    again = bench(tmp_path, MaximumAttempts=1)
+    again.sender.recall()
+    retry = "mend the cause, then POST /adjuvant/routing/pacs/retry"
+    assert again.alarms() == [f"route pacs: 2 objects were given up: {retry}"]
+    again.outbox.offer("pacs", [("c", "SR")])
+    again.steps()
+    assert (again.counts(), len(again.alarms())) == ({"failed": 2, "sent": 1}, 1)
+    again.elsewhere.gone = {"b"}  # deleted from Orthanc
+    assert again.sender.retry() == 2
+    again.steps()
+    assert (again.counts(), again.alarms()) == ({"sent": 2, "gone": 1}, [])
+    again.sender.recall()
+    assert again.alarms() == []
+    again.outbox.close()
+
+
+def test_what_was_given_up_and_then_deleted_is_no_alarm_any_more(tmp_path: Path) -> None:
+    made = bench(tmp_path, MaximumAttempts=1)
+    made.elsewhere.unwanted = {"a"}
+    made.outbox.offer("pacs", ONE)
+    made.steps()
+    assert len(made.alarms()) == 1
+    made.elsewhere.gone = {"a"}
+    made.sender.retry()
+    made.steps()
+    assert (made.counts(), made.alarms()) == ({"gone": 1}, [])
+    made.outbox.close()
+
+
 def test_what_takes_too_long_is_broken_off_and_tried_again(tmp_path: Path) -> None:
     made = bench(tmp_path, TimeoutSeconds=1)
     made.outbox.offer("pacs", ONE)
@@ -290,6 +327,23 @@ def test_a_confirmation_that_takes_its_time_holds_up_nothing_else(committing: Be
     committing.outbox.offer("pacs", [("b", "SC")])
     committing.steps(6)
     assert committing.counts() == {"committing": 1, "sent": 1}
+
+
+def test_who_does_not_confirm_within_an_hour_is_an_alarm_until_he_does(
+    committing: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjuvant.routing.sender.COMMITMENT_LIMIT_S", 0.0)
+    committing.outbox.offer("pacs", ONE)
+    with monkeypatch.context() as silent:
+        silent.setattr(committing.elsewhere, "commitment", lambda transaction: Progress("running"))
+        committing.steps(4)
+        for _ in range(4):
+            assert committing.alarms() == ["route pacs: the peer has not confirmed within an hour"]
+            committing.steps(1)
+    assert committing.elsewhere.asked["commitment"] > 1
+    committing.steps(4)
+    assert committing.counts() == {"sent": 1}
+    assert committing.alarms() == []
 
 
 def test_a_peer_without_storage_commitment_is_an_alarm_and_no_obstacle(committing: Bench) -> None:

@@ -26,6 +26,7 @@ from adjuvant.ledger import Ledger, LedgerFault
 from adjuvant.model import Model
 from adjuvant.network import Network
 from adjuvant.reader import Reader
+from adjuvant.reconciliation import ask as reconcile
 from adjuvant.results.presentation import STANDARD
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.worker import Worker, is_flood
@@ -393,6 +394,17 @@ def test_a_deleted_scan_is_refused(bench: Bench) -> None:
     assert job.code == "deleted"
 
 
+def test_a_scan_whose_file_cannot_be_opened_is_tried_again_and_not_called_deleted(
+    bench: Bench,
+) -> None:
+    bench.orthanc.unopenable.add("a")
+    bench.send()
+    bench.work_until(bench.is_in("failed"))
+    job = bench.job()
+    assert job is not None
+    assert (job.attempts, job.reason) == (2, "Orthanc answered 404 to /instances/…/file")
+
+
 def test_an_unexpected_error_ends_one_job_and_not_the_worker(bench: Bench) -> None:
     def broken(inputs: Any) -> Any:
         if inputs.shape[0] == 2:
@@ -562,6 +574,26 @@ def test_a_change_log_that_cannot_be_read_is_an_alarm(bench: Bench) -> None:
     bench.work_until(alarmed)
     said = "new scans may not be noticed: Orthanc answered 500 to /changes"
     assert bench.around.health.snapshot()["alarms"][0]["what"].startswith(said)
+
+
+def test_new_scans_do_not_wait_for_a_reconciliation_that_cannot_go_on(bench: Bench) -> None:
+    bench.plan = replace(bench.plan, retry_s=3600.0)
+    bench.orthanc.broken.add("/studies")
+    bench.around.health.pause(time.time())
+    reconcile(bench.around.ledger)
+
+    def send_later() -> bool:
+        if bench.around.health.snapshot()["alarms"] and "a" not in bench.orthanc.instances:
+            bench.send()
+        return bench.is_in("queued")()
+
+    bench.work_until(send_later)
+    said = [alarm["what"] for alarm in bench.around.health.snapshot()["alarms"]]
+    assert said == ["the archive is not searched further: Orthanc answered 500 to /studies"]
+    bench.plan = replace(bench.plan, retry_s=0.01)
+    bench.orthanc.broken.clear()
+    bench.work_until(lambda: not bench.around.health.snapshot()["alarms"])
+    assert "the archive is searched further" in bench.lines
 
 
 def test_one_instance_that_orthanc_cannot_tell_of_holds_up_no_other(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""`routing`: what is sent where, and to have it tried again."""
+"""`routing`: what is sent where, and to have it tried again or forgotten."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ DESTINATION = _exactly(
 )
 ROUTING = _exactly("Routing", {"destinations": {"type": "array", "items": DESTINATION}})
 RETRIED = _exactly("Retried", {"retried": NUMBER})
+FORGOTTEN = _exactly("Forgotten", {"forgotten": NUMBER})
 
 
 def _routing(asked: Asked, desk: Desk) -> dict[str, Any]:
@@ -67,6 +68,16 @@ def _retry(asked: Asked, desk: Desk) -> dict[str, Any]:
     if retried is None:
         raise Problem(404, "Not found", f"There is no route {name!r}")
     return {"retried": retried}
+
+
+def _forget(asked: Asked, desk: Desk) -> dict[str, Any]:
+    name, routing = asked.path["destination"], _open(desk)
+    if routing.is_route(name):
+        raise Problem(409, "In use", f"orthanc.json has the route {name!r}")
+    forgotten = routing.forget(name)
+    if not forgotten:
+        raise Problem(404, "Not found", f"Nothing waits for a route {name!r}")
+    return {"forgotten": forgotten}
 
 
 def _open(desk: Desk) -> Routing:
@@ -84,5 +95,13 @@ ROUTES = (
         "Try at once, and from the beginning, what failed on its way to a destination",
         RETRIED,
         problems={404: "There is no such route"},
+    ),
+    Route(
+        "POST",
+        "routing/{destination}/forget",
+        _forget,
+        "Forget what waits for a route that orthanc.json does not have any more",
+        FORGOTTEN,
+        problems={404: "Nothing waits for it", 409: "orthanc.json has this route"},
     ),
 )

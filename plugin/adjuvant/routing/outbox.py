@@ -7,10 +7,11 @@ patient is. Standard library only.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,6 +213,23 @@ class Outbox:
         told = sum(row["told"] for row in rows if row["state"] == "sent")
         counts = {row["state"]: int(row["n"]) for row in rows}
         return {**dict.fromkeys(STATES, 0), **counts, "uncommitted": int(told)}
+
+    def stranded(self, known: Collection[str]) -> dict[str, int]:
+        """How many wait, or were given up, for each destination that is not one of the `known`."""
+        rows = self._read(
+            "SELECT destination, COUNT(*) AS n FROM sendings WHERE state NOT IN ('sent', 'gone') "
+            "AND destination NOT IN (SELECT value FROM json_each(?)) GROUP BY destination",
+            json.dumps(list(known)),
+        )
+        return {row["destination"]: int(row["n"]) for row in rows}
+
+    def forget(self, destination: str) -> int:
+        """Forget what waits or was given up; how many."""
+        with self._writing() as database:
+            return database.execute(
+                "DELETE FROM sendings WHERE destination=? AND state NOT IN ('sent', 'gone')",
+                (destination,),
+            ).rowcount
 
     def oldest(self, destination: str) -> float | None:
         """Since when that exists which is on its way the longest; None where nothing is."""

@@ -18,8 +18,10 @@ from adjuvant.ledger import Ledger, LedgerFault
 from adjuvant.routing.destination import Destination, Ourselves
 from adjuvant.routing.outbox import Outbox, OutboxCorrupt, OutboxFault
 from adjuvant.routing.sender import Sender
+from adjuvant.sqlite_file import translated
 
 ALARM = "routing"
+STRANDED = "routing stranded"
 SOURCE = "source"
 JOIN_S = 2.0
 PAGE = 500
@@ -62,7 +64,7 @@ class Routing:
     def start(self) -> None:
         """Open the list and begin to send. What is wrong with the list is an alarm, and is tried
         again later."""
-        if self._way.routes:
+        if self._is_used:
             self._try_to_open()
             self._spawn("adjuvant-routing", self._tend)
 
@@ -114,6 +116,24 @@ class Routing:
         self._open_outbox()
         return self._senders[name].retry()
 
+    def forget(self, name: str) -> int:
+        """Forget what waits for a route that is not there any more; how many objects."""
+        if name in self._way.routes or not self._is_used:
+            return 0
+        outbox = self._open_outbox()
+        forgotten = outbox.forget(name)
+        self._look_for_stranded(outbox)
+        return forgotten
+
+    def is_route(self, name: str) -> bool:
+        """Whether orthanc.json has a route of this name."""
+        return name in self._way.routes
+
+    @property
+    def _is_used(self) -> bool:
+        """Whether something is to be sent, or perhaps was when there still were routes."""
+        return bool(self._way.routes) or self._way.path.exists()
+
     def _wants(self, name: str, task: Task, named: Collection[str]) -> bool:
         settings = self._way.routes[name]
         if name in named:
@@ -152,22 +172,32 @@ class Routing:
         try:
             self._begin(self._whole_outbox())
         except (OutboxFault, LedgerFault) as fault:
+            self._rest()
             self._alarm(str(fault))
 
     def _whole_outbox(self) -> Outbox:
-        """The list; a new one in place of a corrupt one, filled with all that the ledger knows."""
+        """The list; a new one in place of a corrupt one, to be filled with all that the ledger
+        knows. A file beside it says so until the new one does: we may be killed in between."""
         path = self._way.path
-        try:
-            return Outbox(path)
-        except OutboxCorrupt as fault:
-            self._alarm(f"{fault}; it was set aside as {set_aside(path).name}")
-            return Outbox(path, lost=True)
+        lost = path.with_name(f"{path.name}.lost")
+        with translated(str(path), OutboxFault, OutboxCorrupt):
+            try:
+                outbox = Outbox(path, lost=lost.exists())
+            except OutboxCorrupt as fault:
+                lost.touch()
+                self._alarm(f"{fault}; it was set aside as {set_aside(path).name}")
+                outbox = Outbox(path, lost=True)
+            lost.unlink(missing_ok=True)
+        return outbox
 
     def _begin(self, outbox: Outbox) -> None:
         self._senders = {name: self._sender(name, outbox) for name in self._way.routes}
         self._outbox = outbox
         if outbox.lost:
             self._refill(outbox)
+        for sender in self._senders.values():
+            sender.recall()
+        self._look_for_stranded(outbox)
         self._health.settle(ALARM)
         self._sending = threading.Event()
         for name, sender in self._senders.items():
@@ -185,6 +215,17 @@ class Routing:
                 offset += PAGE
         outbox.found()
         self._log.warning("what has to be sent was found in the ledger")
+
+    def _look_for_stranded(self, outbox: Outbox) -> None:
+        """What waits for a route that was renamed or removed waits for ever, unless told."""
+        stranded = outbox.stranded(self._way.routes)
+        if not stranded:
+            self._health.settle(STRANDED)
+            return
+        told = ", ".join(f"{count} for {name!r}" for name, count in sorted(stranded.items()))
+        what = f"objects wait for routes that orthanc.json does not have: {told}"
+        if self._health.alarm(STRANDED, what):
+            self._log.error(f"alarm: {what}")
 
     def _sender(self, name: str, outbox: Outbox) -> Sender:
         settings = self._way.routes[name]

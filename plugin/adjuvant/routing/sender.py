@@ -51,6 +51,13 @@ class Sender:
         self._since: dict[int, float] = {}  # what is under way since when, by row
         self._poll_s = SHORTEST_POLL_S
 
+    def recall(self) -> None:
+        """Raise the alarm once more that stood when the process ended. Raises OutboxFault."""
+        failed = self._outbox.counts(self.name)["failed"]
+        if failed:
+            retry = f"mend the cause, then POST /adjuvant/routing/{self.name}/retry"
+            self._alarm("refused", f"{failed} objects were given up: {retry}")
+
     def wake(self) -> None:
         """Something was offered, or it is time to stop."""
         self._bell.set()
@@ -93,6 +100,7 @@ class Sender:
             return self._confirm(sending) if sending.state == "committing" else self._send(sending)
         except Gone:
             self._outbox.become(sending, "gone", DELETED)
+            self._settle_refused()
             return 0.0
 
     def _is_usable(self) -> bool:
@@ -152,6 +160,9 @@ class Sender:
         self._outbox.become(sending, "sent", reason)
         self._failures = 0
         self._settle("")
+        self._settle_refused()
+
+    def _settle_refused(self) -> None:
         if not self._outbox.troubled(self.name, 1, ALARM_AFTER):
             self._settle("refused")
 
@@ -187,6 +198,7 @@ class Sender:
         self._since.pop(sending.id, None)
         if progress.stage == "done":
             self._sent(sending)
+            self._settle("commitment")
         elif progress.stage == "failed":
             self._refused(sending, progress.reason)
         else:  # forgotten by Orthanc or by the peer: asked again
@@ -200,7 +212,6 @@ class Sender:
         if transaction is not None:
             self._unconfirmed = 0
             self._outbox.become(sending, "committing", ticket=transaction)
-            self._settle("commitment")
             return SHORTEST_POLL_S
         self._unconfirmed += 1
         if self._unconfirmed < ALARM_AFTER:
