@@ -17,6 +17,7 @@ from adjuvant.delivery import chosen, deliver, deliver_refusal
 from adjuvant.errors import AdjuvantError, Fault, Refusal, explain
 from adjuvant.gathering import POLL_S, NotStable, gather
 from adjuvant.image import read_header
+from adjuvant.intake import await_stable, queue
 from adjuvant.job import End, Job, Task, told
 from adjuvant.loading import Loading
 from adjuvant.pipeline import Outcome, analyse
@@ -200,10 +201,18 @@ class Execution:
         reader = self._loading.readers.get(job.task.interpretation)
         if reader is not None and reader.algorithm.digest == job.task.model_digest:
             return reader
-        if reader is not None:  # queued before an upgrade: the new model reads it
-            task = job.task
-            self._around.ledger.add([reader.task(task.instance, task.priority, task.level)])
+        if reader is not None:  # queued before a switch of models: the one in use reads it
+            self._hand_over(job.task, reader)
         raise Superseded(f"{job.task.model} is not in use any more")
+
+    def _hand_over(self, task: Task, reader: Reader) -> None:
+        """Queue what waited for another model. The one in use may have read it before, as after a
+        roll-back: its results stay where they still stand."""
+        own = reader.task(task.instance, task.priority, task.level)
+        if own.level == "instance":
+            queue(own, self._around.ledger, self._around.archive, by_person=True)
+        else:
+            await_stable(own, self._around.ledger)
 
     def _failed(self, job: Job, fault: Exception) -> None:
         ledger, reason = self._around.ledger, explain(fault)

@@ -27,8 +27,10 @@ from adjuvant.model import Model
 from adjuvant.network import Network
 from adjuvant.reader import Reader
 from adjuvant.results.presentation import STANDARD
+from adjuvant.rulebook import Rulebook
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.worker import Worker, is_flood
+from tests.adjuvant.rules.rule_sets import rule, rules
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.bad_inputs import BAD_INPUTS
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -779,3 +781,61 @@ def test_the_queue_drains_by_priority_and_then_by_age(bench: Bench) -> None:
     bench.work_until(lambda: bench.around.ledger.counts()["done"] == len(urgencies))
     read = [line.split("/")[2] for line in bench.orthanc.requests if line.endswith("/file")]
     assert read == ["c", "e", "b", "d", "a", "f"]
+
+
+LATER = Reader(
+    INTERPRETATIONS["thyroid"],
+    Model.model_validate({**contract(), "version": "0.2.0"}),
+    Path("models/thyroid/0.2.0"),
+)
+
+
+@pytest.fixture
+def walked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change log was read to its end."""
+    end = {"Changes": [], "Last": 9, "Done": True}
+    monkeypatch.setattr(bench.orthanc, "_changes", lambda asked: end)
+
+
+def with_version(bench: Bench, reader: Reader) -> Plan:
+    """The plan with another version of the model in use."""
+    load = lambda folder: Network(reader.model, "CPU", bright)  # noqa: E731
+    return replace(bench.plan, readers=lambda: (reader,), load=load)
+
+
+@pytest.mark.usefixtures("walked")
+def test_what_waits_when_a_model_is_rolled_back_is_read_by_the_one_before(bench: Bench) -> None:
+    """Its outline went when the scan was overwritten, and its row says that it has been read."""
+    before = read_once(bench)
+    rolled_back = bench.plan
+    bench.plan = with_version(bench, LATER)
+    bench.around.health.pause(time.time())
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: bench.around.ledger.counts()["queued"] == 1)
+    assert outlines(bench) == []
+    bench.plan = rolled_back
+    bench.around.health.pause(None)
+    bench.work_until(lambda: bench.orthanc.stores == 6 and bench.is_in("done")())
+    assert len(outlines(bench)) == 1
+    assert outlines(bench) != [before]
+
+
+def test_what_stands_is_not_read_again_when_a_model_is_rolled_back(bench: Bench) -> None:
+    read_once(bench)
+    first = bench.job()
+    bench.around.ledger.add([LATER.task("a")])  # somebody asked for it
+    bench.work_until(lambda: bench.around.ledger.counts()["superseded"] == 1)
+    assert bench.job() == first
+
+
+@pytest.mark.usefixtures("walked")
+def test_a_study_that_waits_when_a_model_is_rolled_back_is_looked_at_again(bench: Bench) -> None:
+    by_study = Rulebook(rules(rule({"Thyroid": True}, Level="study")))
+    bench.plan = replace(bench.plan, rulebook=by_study)
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    bench.around.ledger.add([LATER.task("study", 0, "study")])  # "b" came while it was in use
+    bench.orthanc.put("b", to_bytes(nm_dataset(thyroid_counts(128, 128))))
+    bench.work_until(lambda: bench.around.ledger.counts()["done"] == 3)
+    assert bench.orthanc.stores == 6
