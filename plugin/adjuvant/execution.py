@@ -161,13 +161,13 @@ class Execution:
         return End("done", steps_ms=steps, results=results, summary=examined.summary)
 
     def _know_source(self, job: Job, data: bytes) -> None:
-        """What the job has made of another file goes: the scan was overwritten since, perhaps while
-        its results were being stored."""
+        """What was made of another file goes: the scan was overwritten since, perhaps while its
+        results were being stored."""
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()  # as Orthanc tells it
         if md5 == job.source_md5:
             return
-        if job.source_md5 is not None:
-            delete_outdated(self._around.archive, job.task)
+        deleted = delete_outdated(self._around.archive, self._around.ledger, job.task, md5)
+        if deleted or job.source_md5 is not None:
             self._around.log.warning(f"{job.task.instance}: overwritten, and read anew")
         self._around.ledger.keep_source(job, md5)
 

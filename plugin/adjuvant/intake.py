@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pydicom import Dataset
@@ -269,9 +268,16 @@ def _withdraw(task: Task, ledger: Ledger, archive: Archive) -> list[Job]:
     """Delete at once what was made of a scan before it was overwritten: an outline of other pixels
     must not stand beside the new ones while these wait. The jobs that it was made by."""
     jobs = outdated(task, ledger, archive)
-    for job in jobs:
-        with suppress(Refusal):  # the scan was deleted meanwhile, and its job will say so
-            delete_outdated(archive, job.task)
+    md5 = archive.md5(task.instance) if jobs else None
+    if md5 is not None:
+        try:
+            delete_outdated(archive, ledger, task, md5)
+        except Refusal:  # the scan was deleted meanwhile, and its job will say so
+            pass
+        except ArchiveFault as fault:
+            if fault.status is None:
+                raise
+            # Its job tries it once more, before anything else, and fails where it cannot be.
     return jobs
 
 

@@ -317,6 +317,44 @@ def test_results_that_were_cut_short_before_the_scan_was_overwritten_go(bench: B
     assert after != before
 
 
+def forget_jobs(bench: Bench) -> None:
+    """They ended long ago, or the ledger was lost."""
+    bench.around.ledger._changes("DELETE FROM jobs", ())
+
+
+def test_an_overwritten_scan_whose_job_is_forgotten_keeps_no_old_outline(bench: Bench) -> None:
+    before = read_once(bench)
+    forget_jobs(bench)
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("done"))
+    (after,) = outlines(bench)
+    assert after != before
+    assert (bench.orthanc.stores, len(bench.orthanc.instances)) == (6, 4)
+
+
+def test_an_overwritten_scan_that_is_refused_now_keeps_no_outline_of_a_forgotten_job(
+    bench: Bench,
+) -> None:
+    read_once(bench)
+    forget_jobs(bench)
+    overwrite(bench, StudyDescription="Knee", SeriesDescription="Knee", BodyPartExamined="KNEE")
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    assert set(bench.orthanc.instances) == {"a"}
+
+
+def test_results_of_a_forgotten_job_stay_where_the_scan_is_the_same(bench: Bench) -> None:
+    """As they are, also where another version of this software would write them otherwise."""
+    read_once(bench)
+    forget_jobs(bench)
+    bench.orthanc.requests.clear()
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("done"))
+    assert bench.orthanc.stores == 3
+    assert not any(line.startswith("DELETE") for line in bench.orthanc.requests)
+
+
 def test_what_a_person_made_of_a_result_outlives_the_overwritten_scan(bench: Bench) -> None:
     read_once(bench)
     ((name, drawn),) = (
