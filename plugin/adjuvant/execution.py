@@ -17,7 +17,7 @@ from adjuvant.delivery import chosen, deliver, deliver_refusal
 from adjuvant.errors import AdjuvantError, Fault, Refusal, explain
 from adjuvant.gathering import POLL_S, NotStable, gather
 from adjuvant.image import read_header
-from adjuvant.intake import await_stable, queue
+from adjuvant.intake import queue, queue_anew
 from adjuvant.job import End, Job, Task, told
 from adjuvant.loading import Loading
 from adjuvant.pipeline import Outcome, analyse
@@ -212,7 +212,7 @@ class Execution:
         if own.level == "instance":
             queue(own, self._around.ledger, self._around.archive, by_person=True)
         else:
-            await_stable(own, self._around.ledger)
+            queue_anew(own, self._around.ledger)
 
     def _failed(self, job: Job, fault: Exception) -> None:
         ledger, reason = self._around.ledger, explain(fault)

@@ -393,6 +393,7 @@ def test_an_arrival_is_not_forgotten_while_the_archive_is_in_trouble(bench: Benc
     for result in job.results:
         del bench.orthanc.instances[result["instance"]]
     bench.orthanc.broken.add("metadata")  # whether the results still stand cannot be told
+    bench.plan = replace(bench.plan, retry_s=60.0)
     bench.around.inbox.offer("a", None)
     bench.work_until(lambda: bool(bench.around.health.snapshot()["alarms"]))
     assert len(bench.around.inbox) == 1
