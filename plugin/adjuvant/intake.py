@@ -203,14 +203,16 @@ class Intake:
         if self.inbox.settled(instance):
             return False
         try:
-            readable = self.archive.sop_class(instance) in READABLE_SOP_CLASSES
+            sop_class = self.archive.sop_class(instance)
         except ArchiveFault as fault:
             if not self._silences.only_of(instance, fault):
                 raise
             return True  # its job will fail and say so; nobody else waits for it
-        if not readable:
+        if sop_class is None:  # gone, and it may come again
+            return False
+        if sop_class not in READABLE_SOP_CLASSES:
             self.inbox.settle(instance)
-        return readable
+        return sop_class in READABLE_SOP_CLASSES
 
 
 def tasks_for(

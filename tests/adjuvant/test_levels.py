@@ -400,6 +400,20 @@ def test_a_study_obeys_the_rules_in_force_when_it_is_complete(department: Depart
     assert ("instance", "a", 9) in department.jobs("queued")
 
 
+def test_a_scan_that_was_gone_while_the_walk_asked_about_it_is_noticed_when_it_comes_again(
+    department: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    department.put("a")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(department.around.archive, "sop_class", lambda instance: None)
+        department.collect(walk=True)
+    assert department.jobs() == []
+    department.send("a")
+    department.collect()
+    assert department.jobs() == [("instance", "a", 0)]
+    assert len(department.around.inbox) == 0
+
+
 def test_headers_are_read_a_little_at_a_time(
     department: Department, monkeypatch: pytest.MonkeyPatch
 ) -> None:
