@@ -17,6 +17,7 @@ from adjuvant.delivery import chosen, deliver, deliver_refusal
 from adjuvant.errors import AdjuvantError, Fault, Refusal, explain
 from adjuvant.gathering import POLL_S, NotStable, gather
 from adjuvant.image import read_header
+from adjuvant.intake import queue, queue_anew
 from adjuvant.job import End, Job, Task, told
 from adjuvant.loading import Loading
 from adjuvant.pipeline import Outcome, analyse
@@ -160,13 +161,13 @@ class Execution:
         return End("done", steps_ms=steps, results=results, summary=examined.summary)
 
     def _know_source(self, job: Job, data: bytes) -> None:
-        """What the job has made of another file goes: the scan was overwritten since, perhaps while
-        its results were being stored."""
+        """What was made of another file goes: the scan was overwritten since, perhaps while its
+        results were being stored."""
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()  # as Orthanc tells it
         if md5 == job.source_md5:
             return
-        if job.source_md5 is not None:
-            delete_outdated(self._around.archive, job.task)
+        deleted = delete_outdated(self._around.archive, self._around.ledger, job.task, md5)
+        if deleted or job.source_md5 is not None:
             self._around.log.warning(f"{job.task.instance}: overwritten, and read anew")
         self._around.ledger.keep_source(job, md5)
 
@@ -200,10 +201,18 @@ class Execution:
         reader = self._loading.readers.get(job.task.interpretation)
         if reader is not None and reader.algorithm.digest == job.task.model_digest:
             return reader
-        if reader is not None:  # queued before an upgrade: the new model reads it
-            task = job.task
-            self._around.ledger.add([reader.task(task.instance, task.priority, task.level)])
+        if reader is not None:  # queued before a switch of models: the one in use reads it
+            self._hand_over(job.task, reader)
         raise Superseded(f"{job.task.model} is not in use any more")
+
+    def _hand_over(self, task: Task, reader: Reader) -> None:
+        """Queue what waited for another model. The one in use may have read it before, as after a
+        roll-back: its results stay where they still stand."""
+        own = reader.task(task.instance, task.priority, task.level)
+        if own.level == "instance":
+            queue(own, self._around.ledger, self._around.archive, by_person=True)
+        else:
+            queue_anew(own, self._around.ledger)
 
     def _failed(self, job: Job, fault: Exception) -> None:
         ledger, reason = self._around.ledger, explain(fault)

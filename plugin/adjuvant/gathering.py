@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from adjuvant.errors import AdjuvantError, Refusal
 from adjuvant.inbox import READABLE_SOP_CLASSES
-from adjuvant.intake import await_stable, tasks_for
+from adjuvant.intake import queue_anew, tasks_for
 from adjuvant.job import End, Job
 from adjuvant.reader import Reader
 from adjuvant.rules.ruleset import RuleSet
@@ -53,7 +53,7 @@ def _queue(instance: str, job: Job, reader: Reader, rules: RuleSet, around: Surr
         return False
     (task,) = tasks_for(instance, (reader,), rules, around.archive)
     if task.level not in ("instance", job.task.level):
-        await_stable(task, ledger)
+        queue_anew(task, ledger)
         return False
     ledger.add([reader.task(instance, task.priority)])
     return True

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pydicom import Dataset
 
 from adjuvant.archive import Archive
 from adjuvant.errors import ArchiveFault, Refusal
+from adjuvant.health import Log
 from adjuvant.image import read_header
 from adjuvant.inbox import READABLE_SOP_CLASSES, Inbox, Sweep
 from adjuvant.job import CATCH_UP, ENDED, Filter, Job, Task
@@ -41,6 +41,7 @@ class Intake:
     inbox: Inbox
     sweep_s: float
     rulebook: Rulebook = field(default_factory=Rulebook)
+    log: Log = field(default_factory=Log.silent)
     due: float = 0.0
     _sweep: Sweep = field(init=False)
     _silences: Silences = field(init=False)
@@ -147,18 +148,21 @@ class Intake:
             if task.level == "instance":
                 self.ledger.add([task.later(CATCH_UP)])
             else:
-                await_stable(task.later(CATCH_UP), self.ledger)
+                queue_anew(task.later(CATCH_UP), self.ledger)
 
     def _look_again(self, instance: str, readers: Collection[Reader]) -> None:
         """Queue a scan that was overwritten since it was read."""
         for reader in readers:
             task = reader.task(instance).later(CATCH_UP)
             try:
-                if outdated(task, self.ledger, self.archive):
-                    queue(task, self.ledger, self.archive)
+                overwritten = outdated(task, self.ledger, self.archive)
             except ArchiveFault as fault:
                 if not self._silences.only_of(instance, fault):
                     raise
+                self.log.error(f"{instance}: whether it was overwritten cannot be told: {fault}")
+                return
+            if overwritten:
+                self._queue(task)
 
     def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
         try:
@@ -172,9 +176,23 @@ class Intake:
         """Queue what was just sent. A scan that had a job before does not wait a second time."""
         scan = replace(task, instance=instance, level="instance")
         if task.level == "instance" or self.ledger.known(scan) is not None:
-            queue(scan, self.ledger, self.archive)
+            self._queue(scan)
         else:
-            await_stable(task, self.ledger)
+            queue_anew(task, self.ledger)
+
+    def _queue(self, task: Task) -> None:
+        """Queue a scan that may have been read before; in the end also where Orthanc cannot tell
+        whether its results still stand, so that nobody else waits for it: the job says more."""
+        try:
+            queue(task, self.ledger, self.archive)
+        except ArchiveFault as fault:
+            # The first errors may be the archive's, like silence: then to wait is better.
+            if not self._silences.only_of(task.instance, ArchiveFault(str(fault))):
+                raise
+            self.log.error(f"{task.instance}: is read again, as Orthanc cannot tell of it: {fault}")
+            job = self.ledger.known(task)
+            if job is not None and job.state != "cancelled":
+                queue_anew(task, self.ledger)
 
     def _known(self, instances: Collection[str]) -> set[tuple[str, str]]:
         """What has a job, also one of another model: a switch of models reads nothing again."""
@@ -185,14 +203,16 @@ class Intake:
         if self.inbox.settled(instance):
             return False
         try:
-            readable = self.archive.sop_class(instance) in READABLE_SOP_CLASSES
+            sop_class = self.archive.sop_class(instance)
         except ArchiveFault as fault:
             if not self._silences.only_of(instance, fault):
                 raise
             return True  # its job will fail and say so; nobody else waits for it
-        if not readable:
+        if sop_class is None:  # gone, and it may come again
+            return False
+        if sop_class not in READABLE_SOP_CLASSES:
             self.inbox.settle(instance)
-        return readable
+        return sop_class in READABLE_SOP_CLASSES
 
 
 def tasks_for(
@@ -230,8 +250,9 @@ def _task(instance: str, reader: Reader, rules: RuleSet, header: Dataset, archiv
     return reader.task(archive.parents(instance).study, rule.priority, rule.level)
 
 
-def await_stable(task: Task, ledger: Ledger) -> None:
-    """Queue a series or study, once more where its job had ended: something came after it."""
+def queue_anew(task: Task, ledger: Ledger) -> None:
+    """Queue, once more where the job had ended: something came after it, or it has to be done
+    again."""
     job = ledger.find(task)
     if job is not None and job.state in ENDED:
         ledger.reopen(job, task.priority)
@@ -269,9 +290,16 @@ def _withdraw(task: Task, ledger: Ledger, archive: Archive) -> list[Job]:
     """Delete at once what was made of a scan before it was overwritten: an outline of other pixels
     must not stand beside the new ones while these wait. The jobs that it was made by."""
     jobs = outdated(task, ledger, archive)
-    for job in jobs:
-        with suppress(Refusal):  # the scan was deleted meanwhile, and its job will say so
-            delete_outdated(archive, job.task)
+    md5 = archive.md5(task.instance) if jobs else None
+    if md5 is not None:
+        try:
+            delete_outdated(archive, ledger, task, md5)
+        except Refusal:  # the scan was deleted meanwhile, and its job will say so
+            pass
+        except ArchiveFault as fault:
+            if fault.status is None:
+                raise
+            # Its job tries it once more, before anything else, and fails where it cannot be.
     return jobs
 
 

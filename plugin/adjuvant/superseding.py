@@ -4,12 +4,13 @@ was read after all, always."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from adjuvant.archive import Archive
-from adjuvant.errors import Refusal
+from adjuvant.archive import Archive, deleted
+from adjuvant.errors import ArchiveFault, Refusal
 from adjuvant.header import text
 from adjuvant.image import read_header
 from adjuvant.job import Filter, Job, Task
@@ -17,7 +18,7 @@ from adjuvant.ledger import Ledger
 from adjuvant.results.correction import is_human_correction
 from adjuvant.results.identity import orthanc_identifier
 from adjuvant.results.provenance import is_own, result_uid
-from adjuvant.results.uids import KINDS, series_uid
+from adjuvant.results.uids import KINDS, ROOT, series_uid
 
 # SEG, Secondary Capture, multi-frame Secondary Capture, Comprehensive and Comprehensive 3D SR.
 RESULT_SOP_CLASSES = frozenset(
@@ -33,15 +34,35 @@ RESULT_SOP_CLASSES = frozenset(
 MOST_JOBS = 1000  # about one scan: one for each model that has read it
 
 
+@dataclass(frozen=True)
+class Filed:
+    """An instance as Orthanc's index tells of it, which reads no file. `received` is when Orthanc
+    stored it, in UTC: YYYYMMDDTHHMMSS."""
+
+    instance: str
+    sop_class: str
+    uid: str
+    received: str
+
+    @property
+    def may_be_ours(self) -> bool:
+        """Somebody else's files are mostly not even read: they may be damaged, or many."""
+        return self.sop_class in RESULT_SOP_CLASSES and self.uid.startswith(ROOT)
+
+
 def delete_earlier(archive: Archive, task: Task, source_sop_instance_uid: str) -> int:
     """Delete what other models of the same interpretation made of this scan; how many objects.
 
     To be called when the new results are stored. An object is deleted only if our equipment made
     it and its UID is the one that we give to a result of this scan by the model that it names: a
-    person's correction, a result for another scan or by another interpretation never is. Raises
-    ArchiveFault where Orthanc fails, Refusal where the scan was deleted meanwhile.
+    person's correction, a result for another scan or by another interpretation never is. One that
+    Orthanc cannot read stays. Raises ArchiveFault where Orthanc fails, Refusal where the scan was
+    deleted meanwhile.
     """
-    return _delete(archive, task, source_sop_instance_uid, lambda of: of != task.model_digest)
+    source = source_sop_instance_uid
+    own = _result_uids(source, task.interpretation, task.model_digest)
+    others = (one for one in _study(archive, task).values() if one.uid not in own)
+    return _delete(archive, [o for o in others if _is_known_as_ours(archive, o, task, source)])
 
 
 def delete_refusal(archive: Archive, task: Task, source: Dataset) -> bool:
@@ -71,39 +92,87 @@ def outdated(task: Task, ledger: Ledger, archive: Archive) -> list[Job]:
     return [job for job in read if now not in (None, job.source_md5)]
 
 
-def delete_outdated(archive: Archive, task: Task) -> int:
-    """Delete what this model made of this scan before it was overwritten; how many objects.
+def delete_outdated(archive: Archive, ledger: Ledger, task: Task, md5: str) -> int:
+    """Delete what any model made of this scan before it was overwritten; how many objects. `md5` is
+    that of its file now.
 
-    Told as by `delete_earlier`, which raises the same.
+    A job tells which file its model has read. Where none tells of this task's model, what Orthanc
+    stored before the scan was made of another file: it is made anew. Otherwise as `delete_earlier`,
+    but raises ArchiveFault also where a result cannot be read.
     """
-    source = archive.sop_instance_uid(task.instance)
-    return _delete(archive, task, source, lambda of: of == task.model_digest)
+    held = _study(archive, task)
+    if (scan := held.get(task.instance)) is None:
+        raise deleted()
+    files = _files_read(ledger, task, scan.uid)
+    own = _result_uids(scan.uid, task.interpretation, task.model_digest)
+
+    def is_outdated(one: Filed) -> bool:
+        read = files.get(one.uid)
+        if read is None:
+            return one.uid in own and one.received < scan.received
+        return read != md5
+
+    chosen = [one for one in held.values() if is_outdated(one)]
+    return _delete(archive, [one for one in chosen if _is_ours(archive, one, task, scan.uid)])
 
 
-def _delete(archive: Archive, task: Task, source: str, of_these: Callable[[str], bool]) -> int:
-    """Delete our results of a scan by the models whose digests are `of_these`."""
+def _files_read(ledger: Ledger, task: Task, source: str) -> dict[str, str | None]:
+    """The UID of each result of which the ledger knows the model, and the MD5 of the file that it
+    was made of; None where that was not written down."""
+    about = Filter(instances=(task.instance,), interpretation=task.interpretation)
+    jobs, _ = ledger.jobs(about, MOST_JOBS, 0)
+    return {
+        uid: job.source_md5
+        for job in jobs
+        for uid in _result_uids(source, task.interpretation, job.task.model_digest)
+    }
+
+
+def _result_uids(source: str, interpretation: str, digest: str) -> set[str]:
+    return {result_uid(source, interpretation, digest, kind) for kind in KINDS}
+
+
+def _study(archive: Archive, task: Task) -> dict[str, Filed]:
+    """Every instance of the scan's study."""
     study = archive.parents(task.instance).study
-    held = archive.held("studies", study) or {}
-    chosen = [
-        instance
-        for instance, sop_class in held.items()
-        if sop_class in RESULT_SOP_CLASSES
-        and (digest := _made_by(archive, instance, task, source)) is not None
-        and of_these(digest)
-    ]
-    for instance in chosen:
-        archive.delete(instance)
-    return len(chosen)
+    asked = {"Resources": [study], "Level": "Instance", "Metadata": True}
+    found = archive.ask("POST", "/tools/bulk-content", asked) or []
+    return {
+        one["ID"]: Filed(
+            one["ID"],
+            one["Metadata"].get("SopClassUid", ""),
+            one["MainDicomTags"].get("SOPInstanceUID", ""),
+            one["Metadata"].get("ReceptionDate", ""),
+        )
+        for one in found
+    }
 
 
-def _made_by(archive: Archive, instance: str, task: Task, source: str) -> str | None:
-    """The digest of the model of ours that made this of that scan; None where none did."""
+def _delete(archive: Archive, results: Collection[Filed]) -> int:
+    for one in results:
+        archive.delete(one.instance)
+    return len(results)
+
+
+def _is_ours(archive: Archive, one: Filed, task: Task, source: str) -> bool:
+    """True where a model of ours made it of that scan, and nobody corrected it."""
+    if not one.may_be_ours:
+        return False
     try:
-        header = read_header(archive.read(instance))
+        header = read_header(archive.read(one.instance))
     except Refusal:  # unreadable, or gone
-        return None
-    digest = text(header, "DeviceSerialNumber")
+        return False
     if not is_own(header) or is_human_correction(header):
-        return None
-    ours = (result_uid(source, task.interpretation, digest, kind) for kind in KINDS)
-    return digest if text(header, "SOPInstanceUID") in ours else None
+        return False
+    digest = text(header, "DeviceSerialNumber")
+    return one.uid in _result_uids(source, task.interpretation, digest)
+
+
+def _is_known_as_ours(archive: Archive, one: Filed, task: Task, source: str) -> bool:
+    """False also where Orthanc cannot read it, which may be anybody's: nobody waits for that."""
+    try:
+        return _is_ours(archive, one, task, source)
+    except ArchiveFault as fault:
+        if fault.status is None:
+            raise
+        return False

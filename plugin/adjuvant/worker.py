@@ -93,7 +93,7 @@ class Worker:
         self._stop = stop
         self._watchdog = Watchdog(stop)
         self._intake = Intake(
-            around.archive, around.ledger, around.inbox, plan.sweep_s, plan.rulebook
+            around.archive, around.ledger, around.inbox, plan.sweep_s, plan.rulebook, around.log
         )
         self._reconciliation = Reconciliation(around, self._intake.tasks)
         self._loading = Loading(around, plan, self._watchdog)

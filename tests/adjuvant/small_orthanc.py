@@ -16,10 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
 from adjuvant.results.identity import orthanc_identifier
 
@@ -35,6 +37,7 @@ class SmallOrthanc:
     instances: dict[str, bytes] = field(default_factory=dict)
     parents: dict[str, tuple[str, str]] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
+    received: dict[str, str] = field(default_factory=dict)  # one a second
     stores: int = 0
     unstable: set[str] = field(default_factory=set)
     dates: list[str] = field(default_factory=list)  # of the changes, where only these matter
@@ -45,14 +48,19 @@ class SmallOrthanc:
     file_under: tuple[str, str] = ("patient", "study")
     requests: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    _clock: Iterator[int] = field(default_factory=lambda: count(100_000))
 
     def __post_init__(self) -> None:
         self.gate.set()
 
     def put(self, name: str, data: bytes) -> None:
         """An instance that is there already."""
-        self.instances[name] = data
+        self._keep(name, data)
         self.parents[name] = ("patient", "study")
+
+    def _keep(self, name: str, data: bytes) -> None:
+        self.instances[name] = data
+        self.received[name] = f"20260131T{next(self._clock):06}"
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Status and body."""
@@ -99,16 +107,29 @@ class SmallOrthanc:
             return hashlib.md5(self.instances[instance], usedforsecurity=False).hexdigest().encode()
         patient, study = self.parents[instance]
         found: dict[str, Any] = {"ID": study, "ParentPatient": patient, "ParentSeries": "s"}
-        if rest == [instance] and self.instances[instance]:
-            header = pydicom.dcmread(BytesIO(self.instances[instance]), stop_before_pixels=True)
-            found["MainDicomTags"] = {"SOPInstanceUID": str(header.SOPInstanceUID)}
+        if rest == [instance]:
+            found["MainDicomTags"] = self._main_tags(instance)
         return json.dumps(found).encode()
+
+    def _main_tags(self, instance: str) -> dict[str, str]:
+        """Nothing of what is no DICOM file, which the real one does not hold."""
+        try:
+            header = pydicom.dcmread(BytesIO(self.instances[instance]), stop_before_pixels=True)
+        except InvalidDicomError:
+            return {}
+        return {"SOPInstanceUID": str(header.SOPInstanceUID)}
 
     def _bulk(self, resource: str) -> list[dict[str, Any]]:
         """The instance, or those of the study or of its one series, with their metadata."""
-        found = [one for one in self.instances if resource in (one, self.parents[one][1], "s")]
-        classes = ({"SopClassUid": self.classes.get(one, NM)} for one in found)
-        return [{"ID": one, "Metadata": held} for one, held in zip(found, classes, strict=True)]
+        return [
+            {"ID": one, "MainDicomTags": self._main_tags(one), "Metadata": self._metadata(one)}
+            for one in self.instances
+            if resource in (one, self.parents[one][1], "s")
+        ]
+
+    def _metadata(self, instance: str) -> dict[str, str]:
+        sop_class = self.classes.get(instance, NM)
+        return {"SopClassUid": sop_class, "ReceptionDate": self.received.get(instance, "")}
 
     def _lookup(self, uid: str) -> list[dict[str, str]]:
         found = [name for name, data in self.instances.items() if uid.encode() in data]
@@ -120,7 +141,7 @@ class SmallOrthanc:
         self.stores += 1
         header = pydicom.dcmread(BytesIO(body))
         name = orthanc_identifier(header)
-        self.instances[name] = body
+        self._keep(name, body)
         self.classes[name] = str(header.SOPClassUID)
         self.parents[name] = self.file_under
         patient, study = self.file_under

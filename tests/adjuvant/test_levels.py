@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from adjuvant import intake as module
 from adjuvant.archive import Archive, Connection
@@ -21,6 +22,7 @@ from adjuvant.job import CATCH_UP, End, Filter, Job
 from adjuvant.ledger import Ledger
 from adjuvant.model import Model
 from adjuvant.reader import Reader
+from adjuvant.results.provenance import MANUFACTURER, result_uid
 from adjuvant.rulebook import Rulebook
 from adjuvant.surroundings import Surroundings
 from tests.adjuvant.rules.rule_sets import rule, rules
@@ -40,6 +42,7 @@ class Department:
     orthanc: SmallOrthanc
     around: Surroundings
     intake: Intake
+    lines: list[str]
 
     def obey(self, *written: dict[str, Any]) -> None:
         self.intake.rulebook = Rulebook(rules(*written))
@@ -76,9 +79,11 @@ def department(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depa
     ledger = Ledger(tmp_path / "ledger.sqlite")
     with small_orthanc() as orthanc:
         archive = Archive(Connection(orthanc.url, TOKEN), 1 << 20)
-        log = Log(print, print, print)
+        lines = list[str]()
+        log = Log(lines.append, lines.append, lines.append)
         around = Surroundings(archive, ledger, Inbox(), Health("0.1.0"), log)
-        yield Department(orthanc, around, Intake(archive, ledger, around.inbox, 60.0))
+        intake = Intake(archive, ledger, around.inbox, 60.0, log=log)
+        yield Department(orthanc, around, intake, lines)
         archive.close()
     ledger.close()
 
@@ -272,6 +277,83 @@ def test_an_instance_that_orthanc_never_answers_about_holds_up_the_others_thrice
     assert {instance for _, instance, _ in department.jobs()} == set("abc")
 
 
+def overwritten(department: Department, digest: str = READER.algorithm.digest) -> None:
+    """A scan "a" of which a model has read another file, and what it made of that."""
+    scan = nm_dataset(thyroid_counts(16, 16))
+    department.orthanc.put("a", to_bytes(scan))
+    department.around.ledger.add([replace(READER.task("a"), model_digest=digest)])
+    job = department.claim()
+    department.around.ledger.keep_source(job, "MD5 of another file")
+    department.around.ledger.finish(job, End("done"))
+    uid = result_uid(scan.SOPInstanceUID, "thyroid", digest, "capture")
+    made_by = {"Manufacturer": MANUFACTURER, "DeviceSerialNumber": digest}
+    result = nm_dataset(thyroid_counts(16, 16), SOPInstanceUID=uid, **made_by)
+    department.orthanc.put("result", to_bytes(result))
+    department.orthanc.classes["result"] = SecondaryCaptureImageStorage
+    department.around.inbox.settle("result")
+
+
+@pytest.mark.parametrize("walk", [True, False])
+@pytest.mark.parametrize("damaged", ["result", "neighbour"])
+def test_a_damaged_file_in_the_study_of_an_overwritten_scan_holds_up_nothing(
+    department: Department, walk: bool, damaged: str
+) -> None:
+    overwritten(department)
+    department.orthanc.put("neighbour", to_bytes(nm_dataset(thyroid_counts(16, 16))))
+    department.orthanc.classes["neighbour"] = SecondaryCaptureImageStorage
+    department.orthanc.broken.add(f"{damaged}/file")
+    if not walk:
+        department.around.inbox.offer("a", None)
+    department.send("b")
+    department.collect(walk)
+    assert {"a", "b"} <= {instance for _, instance, _ in department.jobs("queued")}
+    assert ("result" in department.orthanc.instances) is (damaged == "result")
+
+
+def test_what_is_sent_again_is_read_where_orthanc_cannot_tell_whether_its_results_stand(
+    department: Department,
+) -> None:
+    """The archive may be in trouble: then the scan waits a while before others do without it."""
+    overwritten(department)
+    department.orthanc.broken.add("a/attachments")
+    department.around.inbox.offer("a", None)
+    department.send("b")
+    for _ in range(2):
+        with pytest.raises(ArchiveFault):
+            department.collect()
+    department.collect()
+    assert {instance for _, instance, _ in department.jobs("queued")} == {"a", "b"}
+    assert len(department.around.inbox) == 0
+    (line,) = department.lines
+    assert line.startswith("a: is read again, as Orthanc cannot tell of it: Orthanc answered 500")
+
+
+def test_what_a_person_cancelled_stays_so_where_orthanc_cannot_tell_of_it(
+    department: Department,
+) -> None:
+    overwritten(department, "an earlier digest")
+    department.around.ledger.add([READER.task("a")])
+    assert department.around.ledger.cancel(department.claim().id, "cancelled by gina")
+    department.orthanc.broken.add("a/attachments")
+    department.around.inbox.offer("a", None)
+    for _ in range(2):
+        with pytest.raises(ArchiveFault):
+            department.collect()
+    department.collect()
+    assert (department.jobs("queued"), len(department.around.inbox)) == ([], 0)
+
+
+def test_the_walk_says_of_which_scan_it_cannot_tell_whether_it_was_overwritten(
+    department: Department,
+) -> None:
+    overwritten(department)
+    department.orthanc.broken.add("a/attachments")
+    department.collect(walk=True)
+    assert department.jobs("queued") == []
+    (line,) = department.lines
+    assert line.startswith("a: whether it was overwritten cannot be told: Orthanc answered 500")
+
+
 def test_a_study_that_grows_after_an_upgrade_has_only_what_came_read(
     department: Department,
 ) -> None:
@@ -316,6 +398,20 @@ def test_a_study_obeys_the_rules_in_force_when_it_is_complete(department: Depart
     department.obey(rule(THYROID, Priority=9))
     assert department.gather(job).summary == {"scans_queued": 1}
     assert ("instance", "a", 9) in department.jobs("queued")
+
+
+def test_a_scan_that_was_gone_while_the_walk_asked_about_it_is_noticed_when_it_comes_again(
+    department: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    department.put("a")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(department.around.archive, "sop_class", lambda instance: None)
+        department.collect(walk=True)
+    assert department.jobs() == []
+    department.send("a")
+    department.collect()
+    assert department.jobs() == [("instance", "a", 0)]
+    assert len(department.around.inbox) == 0
 
 
 def test_headers_are_read_a_little_at_a_time(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydicom import Dataset
@@ -11,15 +13,17 @@ from pydicom.uid import generate_uid
 from adjuvant.archive import Archive, Connection
 from adjuvant.errors import ArchiveFault, Refusal
 from adjuvant.job import Task
+from adjuvant.ledger import Ledger
 from adjuvant.model import Model
 from adjuvant.results import encode
 from adjuvant.results.capture import build_capture
 from adjuvant.results.identity import orthanc_identifier
 from adjuvant.results.report import build_refusal_report
 from adjuvant.results.seg import build_segmentation
-from adjuvant.superseding import delete_earlier, delete_refusal
+from adjuvant.superseding import delete_earlier, delete_outdated, delete_refusal
 from tests.adjuvant.results.examples import findings, model, views
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
+from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
 SCAN = views("anterior", rows=64, columns=64)
 UID = SCAN.header.SOPInstanceUID
@@ -107,6 +111,104 @@ def test_a_file_that_cannot_be_read_stays(orthanc: SmallOrthanc, archive: Archiv
     orthanc.put("x", b"no DICOM at all")
     orthanc.classes["x"] = "1.2.840.10008.5.1.4.1.1.7"
     assert delete_earlier(archive, TASK, UID) == 0
+
+
+@pytest.mark.parametrize("uid", ["1.2.3", "2.25.3"])
+def test_a_damaged_file_of_somebody_else_stops_nothing(
+    orthanc: SmallOrthanc, archive: Archive, uid: str
+) -> None:
+    foreign = results(OLD)[1]
+    foreign.SOPInstanceUID = foreign.file_meta.MediaStorageSOPInstanceUID = uid
+    put(orthanc, foreign, *results(OLD))
+    orthanc.broken.add(f"{uid}/file")
+    assert delete_earlier(archive, TASK, UID) == 2
+    assert set(orthanc.instances) == {"source", uid}
+
+
+def test_what_cannot_be_ours_is_not_read(orthanc: SmallOrthanc, archive: Archive) -> None:
+    foreign = results(OLD)[1]
+    foreign.SOPInstanceUID = foreign.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    put(orthanc, foreign, *results(NEW))
+    assert delete_earlier(archive, TASK, UID) == 0
+    assert not any("/file" in one for one in orthanc.requests)
+
+
+NOW, BEFORE = "md5 of the file now", "md5 of the file before"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    yield ledger
+    ledger.close()
+
+
+def keep(ledger: Ledger, of: Model, md5: str | None) -> None:
+    """The job of a model that has read the scan's file with this MD5; None: nobody knows which."""
+    ledger.add([replace(TASK, model=of.name, model_digest=of.digest)])
+    job = ledger.claim()
+    assert job is not None
+    if md5 is not None:
+        ledger.keep_source(job, md5)
+
+
+def put_scan(orthanc: SmallOrthanc) -> None:
+    orthanc.put("source", to_bytes(nm_dataset(thyroid_counts(16, 16), SOPInstanceUID=UID)))
+
+
+def held(orthanc: SmallOrthanc) -> list[str]:
+    """The versions of which a result is there."""
+    there = [(of, one) for of in (OLD, NEW) for one in results(of)]
+    return [of.version for of, one in there if one.SOPInstanceUID in orthanc.instances]
+
+
+@pytest.mark.parametrize(
+    ("read", "stay"),
+    [
+        ((BEFORE, BEFORE), []),
+        ((BEFORE, NOW), ["0.2.0"] * 2),
+        ((NOW, BEFORE), ["0.1.0"] * 2),
+        ((NOW, NOW), ["0.1.0"] * 2 + ["0.2.0"] * 2),
+    ],
+)
+def test_what_any_model_made_of_the_file_before_goes_whenever_it_came(
+    orthanc: SmallOrthanc, archive: Archive, ledger: Ledger, read: tuple[str, str], stay: list[str]
+) -> None:
+    put(orthanc, *results(OLD))
+    put_scan(orthanc)
+    put(orthanc, *results(NEW))
+    for of, md5 in zip((OLD, NEW), read, strict=True):
+        keep(ledger, of, md5)
+    assert delete_outdated(archive, ledger, TASK, NOW) == 4 - len(stay)
+    assert held(orthanc) == stay
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["no file is noted", "no job is known"])
+@pytest.mark.parametrize("scan_first", [True, False])
+def test_of_what_is_made_anew_that_goes_which_came_before_the_scan(
+    orthanc: SmallOrthanc, archive: Archive, ledger: Ledger, known: bool, scan_first: bool
+) -> None:
+    """What another model made is not made anew."""
+    if known:
+        keep(ledger, OLD, None)
+        keep(ledger, NEW, None)
+    put(orthanc, *results(OLD), *results(NEW))
+    put_scan(orthanc)
+    if scan_first:
+        put(orthanc, *results(NEW))
+    assert delete_outdated(archive, ledger, TASK, NOW) == (0 if scan_first else 2)
+    assert held(orthanc) == ["0.1.0"] * 2 + ["0.2.0"] * 2 * scan_first
+
+
+def test_a_result_for_the_file_before_that_cannot_be_read_is_a_fault(
+    orthanc: SmallOrthanc, archive: Archive, ledger: Ledger
+) -> None:
+    put_scan(orthanc)
+    put(orthanc, *results(NEW))
+    keep(ledger, NEW, BEFORE)
+    orthanc.broken.add(f"{results(NEW)[0].SOPInstanceUID}/file")
+    with pytest.raises(ArchiveFault, match="500"):
+        delete_outdated(archive, ledger, TASK, NOW)
 
 
 def test_an_archive_in_trouble_is_a_fault_and_not_an_end(

@@ -28,8 +28,10 @@ from adjuvant.network import Network
 from adjuvant.reader import Reader
 from adjuvant.reconciliation import ask as reconcile
 from adjuvant.results.presentation import STANDARD
+from adjuvant.rulebook import Rulebook
 from adjuvant.surroundings import Plan, Surroundings
 from adjuvant.worker import Worker, is_flood
+from tests.adjuvant.rules.rule_sets import rule, rules
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
 from tests.bad_inputs import BAD_INPUTS
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
@@ -316,6 +318,44 @@ def test_results_that_were_cut_short_before_the_scan_was_overwritten_go(bench: B
     assert after != before
 
 
+def forget_jobs(bench: Bench) -> None:
+    """They ended long ago, or the ledger was lost."""
+    bench.around.ledger._changes("DELETE FROM jobs", ())
+
+
+def test_an_overwritten_scan_whose_job_is_forgotten_keeps_no_old_outline(bench: Bench) -> None:
+    before = read_once(bench)
+    forget_jobs(bench)
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("done"))
+    (after,) = outlines(bench)
+    assert after != before
+    assert (bench.orthanc.stores, len(bench.orthanc.instances)) == (6, 4)
+
+
+def test_an_overwritten_scan_that_is_refused_now_keeps_no_outline_of_a_forgotten_job(
+    bench: Bench,
+) -> None:
+    read_once(bench)
+    forget_jobs(bench)
+    overwrite(bench, StudyDescription="Knee", SeriesDescription="Knee", BodyPartExamined="KNEE")
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("refused"))
+    assert set(bench.orthanc.instances) == {"a"}
+
+
+def test_results_of_a_forgotten_job_stay_where_the_scan_is_the_same(bench: Bench) -> None:
+    """As they are, also where another version of this software would write them otherwise."""
+    read_once(bench)
+    forget_jobs(bench)
+    bench.orthanc.requests.clear()
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("done"))
+    assert bench.orthanc.stores == 3
+    assert not any(line.startswith("DELETE") for line in bench.orthanc.requests)
+
+
 def test_what_a_person_made_of_a_result_outlives_the_overwritten_scan(bench: Bench) -> None:
     read_once(bench)
     ((name, drawn),) = (
@@ -354,6 +394,7 @@ def test_an_arrival_is_not_forgotten_while_the_archive_is_in_trouble(bench: Benc
     for result in job.results:
         del bench.orthanc.instances[result["instance"]]
     bench.orthanc.broken.add("metadata")  # whether the results still stand cannot be told
+    bench.plan = replace(bench.plan, retry_s=60.0)
     bench.around.inbox.offer("a", None)
     bench.work_until(lambda: bool(bench.around.health.snapshot()["alarms"]))
     assert len(bench.around.inbox) == 1
@@ -811,3 +852,61 @@ def test_the_queue_drains_by_priority_and_then_by_age(bench: Bench) -> None:
     bench.work_until(lambda: bench.around.ledger.counts()["done"] == len(urgencies))
     read = [line.split("/")[2] for line in bench.orthanc.requests if line.endswith("/file")]
     assert read == ["c", "e", "b", "d", "a", "f"]
+
+
+LATER = Reader(
+    INTERPRETATIONS["thyroid"],
+    Model.model_validate({**contract(), "version": "0.2.0"}),
+    Path("models/thyroid/0.2.0"),
+)
+
+
+@pytest.fixture
+def walked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change log was read to its end."""
+    end = {"Changes": [], "Last": 9, "Done": True}
+    monkeypatch.setattr(bench.orthanc, "_changes", lambda asked: end)
+
+
+def with_version(bench: Bench, reader: Reader) -> Plan:
+    """The plan with another version of the model in use."""
+    load = lambda folder: Network(reader.model, "CPU", bright)  # noqa: E731
+    return replace(bench.plan, readers=lambda: (reader,), load=load)
+
+
+@pytest.mark.usefixtures("walked")
+def test_what_waits_when_a_model_is_rolled_back_is_read_by_the_one_before(bench: Bench) -> None:
+    """Its outline went when the scan was overwritten, and its row says that it has been read."""
+    before = read_once(bench)
+    rolled_back = bench.plan
+    bench.plan = with_version(bench, LATER)
+    bench.around.health.pause(time.time())
+    overwrite(bench)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(lambda: bench.around.ledger.counts()["queued"] == 1)
+    assert outlines(bench) == []
+    bench.plan = rolled_back
+    bench.around.health.pause(None)
+    bench.work_until(lambda: bench.orthanc.stores == 6 and bench.is_in("done")())
+    assert len(outlines(bench)) == 1
+    assert outlines(bench) != [before]
+
+
+def test_what_stands_is_not_read_again_when_a_model_is_rolled_back(bench: Bench) -> None:
+    read_once(bench)
+    first = bench.job()
+    bench.around.ledger.add([LATER.task("a")])  # somebody asked for it
+    bench.work_until(lambda: bench.around.ledger.counts()["superseded"] == 1)
+    assert bench.job() == first
+
+
+@pytest.mark.usefixtures("walked")
+def test_a_study_that_waits_when_a_model_is_rolled_back_is_looked_at_again(bench: Bench) -> None:
+    by_study = Rulebook(rules(rule({"Thyroid": True}, Level="study")))
+    bench.plan = replace(bench.plan, rulebook=by_study)
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    bench.around.ledger.add([LATER.task("study", 0, "study")])  # "b" came while it was in use
+    bench.orthanc.put("b", to_bytes(nm_dataset(thyroid_counts(128, 128))))
+    bench.work_until(lambda: bench.around.ledger.counts()["done"] == 3)
+    assert bench.orthanc.stores == 6

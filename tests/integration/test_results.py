@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import highdicom
@@ -120,6 +122,35 @@ def test_a_scan_that_is_overwritten_is_read_anew(start: Start, tmp_path: Path) -
         wait_for(lambda: (hospital.job(instance) or first)["started"] != first["started"])
         second = hospital.wait_for_end(instance)
         assert (second["state"], second["results"]) == ("done", first["results"])
+        after = hospital.study(dataset.StudyInstanceUID)
+        assert [len(after[kind]) for kind in (SEG, SC, SR)] == [1, 1, 1]
+        for kind in (SEG, SC):
+            assert after[kind][0].PixelData != before[kind][0].PixelData
+
+
+def test_results_of_a_forgotten_job_stay_until_the_scan_is_overwritten(
+    start: Start, tmp_path: Path
+) -> None:
+    def forget(instance: str) -> None:
+        ledger = tmp_path / "data" / "adjuvant" / "ledger.sqlite"
+        with closing(sqlite3.connect(ledger, isolation_level=None)) as database:
+            database.execute("DELETE FROM jobs WHERE instance=?", (instance,))
+
+    with start(tmp_path / "data", orthanc={"OverwriteInstances": True}) as hospital:
+        dataset = scan(128, 128)
+        instance = hospital.send_by_rest(to_bytes(dataset))
+        first = hospital.wait_for_end(instance)
+        forget(instance)
+        metadata = f"/instances/{first['results'][0]['instance']}/metadata/ReceptionDate"
+        before, stored = hospital.study(dataset.StudyInstanceUID), hospital.text(metadata)
+        hospital.post(f"/adjuvant/instances/{instance}/analyze", b"{}")
+        assert hospital.wait_for_end(instance)["state"] == "done"
+        assert hospital.text(metadata) == stored
+        time.sleep(2)  # Orthanc's dates are of whole seconds
+        dataset.PixelData = np.roll(dataset.pixel_array, 20, axis=-1).tobytes()
+        forget(instance)
+        assert hospital.send_by_rest(to_bytes(dataset)) == instance
+        assert hospital.wait_for_end(instance)["state"] == "done"
         after = hospital.study(dataset.StudyInstanceUID)
         assert [len(after[kind]) for kind in (SEG, SC, SR)] == [1, 1, 1]
         for kind in (SEG, SC):

@@ -18,10 +18,13 @@ KINDS: tuple[Kind, ...] = ("seg", "capture", "report", "refusal")
 IMPLEMENTATION = "implementation"
 
 
+ROOT = "2.25."  # of every UID of ours, and of many others
+
+
 def named_uid(*parts: str) -> str:
     """The UID of a thing named by `parts`; the same parts give the same UID on every machine."""
     # The separator cannot occur in a UID, a digest or a name of ours: parts never run together.
-    return f"2.25.{uuid5(NAMESPACE_URL, '|'.join(('adjuvant', *parts))).int}"
+    return f"{ROOT}{uuid5(NAMESPACE_URL, '|'.join(('adjuvant', *parts))).int}"
 
 
 def result_uid(
