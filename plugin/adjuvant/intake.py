@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pydicom import Dataset
 
 from adjuvant.archive import Archive
-from adjuvant.errors import ArchiveFault, Refusal
+from adjuvant.errors import ArchiveFault, Refusal, explain
 from adjuvant.health import Log
 from adjuvant.image import read_header
 from adjuvant.inbox import READABLE_SOP_CLASSES, Inbox, Sweep
@@ -156,10 +156,11 @@ class Intake:
             task = reader.task(instance).later(CATCH_UP)
             try:
                 overwritten = outdated(task, self.ledger, self.archive)
-            except ArchiveFault as fault:
+            except Exception as fault:
                 if not self._silences.only_of(instance, fault):
                     raise
-                self.log.error(f"{instance}: whether it was overwritten cannot be told: {fault}")
+                why = explain(fault)
+                self.log.error(f"{instance}: whether it was overwritten cannot be told: {why}")
                 return
             if overwritten:
                 self._queue(task)
@@ -167,7 +168,7 @@ class Intake:
     def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
         try:
             return tasks_for(instance, readers, rules, self.archive)
-        except ArchiveFault as fault:
+        except Exception as fault:
             if not self._silences.only_of(instance, fault):
                 raise
             return [reader.task(instance) for reader in readers]  # the job says why
@@ -185,11 +186,13 @@ class Intake:
         whether its results still stand, so that nobody else waits for it: the job says more."""
         try:
             queue(task, self.ledger, self.archive)
-        except ArchiveFault as fault:
+        except Exception as fault:
             # The first errors may be the archive's, like silence: then to wait is better.
-            if not self._silences.only_of(task.instance, ArchiveFault(str(fault))):
+            own = ArchiveFault(str(fault)) if isinstance(fault, ArchiveFault) else fault
+            if not self._silences.only_of(task.instance, own):
                 raise
-            self.log.error(f"{task.instance}: is read again, as Orthanc cannot tell of it: {fault}")
+            why = explain(fault)
+            self.log.error(f"{task.instance}: is read again, what was made of it is unknown: {why}")
             job = self.ledger.known(task)
             if job is not None and job.state != "cancelled":
                 queue_anew(task, self.ledger)
