@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import nrrd
 import numpy as np
 import pytest
 from PIL import Image
@@ -316,6 +317,50 @@ def test_nodules_are_measured_one_by_one(department: Path) -> None:
     assert max(nodule.size_mm for nodule in case.nodules) == pytest.approx(4.062, abs=1e-3)
     np.testing.assert_array_equal(case.gland, gland())
     np.testing.assert_array_equal(case.counts, counts(VISIT))
+
+
+def nodules(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A label map of 3D Slicer, whose gland has a hole where the two nodules are."""
+    cold, other = np.zeros((2, 48, 48), np.bool_)
+    cold[14:18, 12:16], other[19:23, 15:19] = True, True
+    labels = gland() & ~cold & ~other
+    header = {
+        f"Segment{n}_{key}": value
+        for n, one in enumerate(("gland", "cold nodule", name), 1)
+        for key, value in (("Name", one), ("LabelValue", str(n)))
+    }
+    (folder / "rois").mkdir(exist_ok=True)
+    values = (labels + 2 * cold + 3 * other).astype(np.uint8).T[:, :, None]
+    nrrd.write(str(folder / "rois" / f"{VISIT.stem}.seg.nrrd"), values, header)
+    return cold, other
+
+
+def test_a_nodule_that_is_called_hot_belongs_to_the_gland_and_is_no_truth(department: Path) -> None:
+    cold, _ = nodules(department, "Heisser Knoten")
+    report = run(department)
+    (entry,) = report.entries
+    case = read_case(department / "data", entry)
+    (nodule,) = case.nodules
+    np.testing.assert_array_equal(nodule.mask, cold)
+    np.testing.assert_array_equal(case.gland, gland())
+    assert report.counts == {"cases": 1, "hot nodules": 1}
+    assert report.problems[0].endswith("called a hot nodule: a part of the gland")
+
+
+def test_a_nodule_that_is_hot_is_no_truth_of_a_cold_one_whatever_it_is_called(
+    department: Path,
+) -> None:
+    cold, hot = nodules(department, "nodule")
+    source = scan(VISIT)
+    source.PixelData = (source.pixel_array + 20 * hot - 20 * cold).astype(np.uint16).tobytes()
+    (department / "scans" / f"{VISIT.stem}.dcm").write_bytes(to_bytes(source))
+    fill(department)
+    report = run(department)
+    (entry,) = report.entries
+    (nodule,) = read_case(department / "data", entry).nodules
+    np.testing.assert_array_equal(nodule.mask, cold)
+    assert report.counts["hot nodules"] == 1
+    assert "1 outlined nodules are hotter than the gland around" in report.problems[0]
 
 
 def test_a_folder_that_is_no_collection_is_an_error(tmp_path: Path) -> None:
