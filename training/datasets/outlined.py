@@ -36,6 +36,7 @@ def cases_of(collection: Path, line: Line, drawn: list[Drawn], report: Report) -
         scan = read_scan(data, Limits())
     except (Refusal, SourceFault) as fault:
         report.problem("unreadable scans", str(line.file), str(fault))
+        report.unread.add(case_stem(line))
         return
     by_frame: dict[int, list[Drawn]] = defaultdict(list)
     for one in drawn:
@@ -56,7 +57,9 @@ def cases_of(collection: Path, line: Line, drawn: list[Drawn], report: Report) -
         readers = "+".join(sorted({one.reader for one in here}))
         if any(one.accepted for one in here):
             case.properties["correction"] = True
-        case.properties.update(reader=readers, source_hash=hashlib.sha256(data).hexdigest()[:32])
+        origins = "+".join(sorted({one.origin for one in here}))
+        case.properties.update(reader=readers, outlines_from=origins)
+        case.properties["source_hash"] = hashlib.sha256(data).hexdigest()[:32]
         yield case
 
 

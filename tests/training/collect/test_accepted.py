@@ -67,7 +67,9 @@ def test_what_a_viewer_saved_over_our_result_is_no_truth_until_a_person_accepts_
 def test_what_a_person_accepted_becomes_a_case_and_says_so(tmp_path: Path) -> None:
     theirs = saved()
     # A lobe that was left as it was says nothing about the gland that was corrected.
-    theirs.SegmentSequence[1].SegmentLabel = "Right lobe"
+    lobe = theirs.SegmentSequence[1]
+    lobe.SegmentLabel = "Right lobe"
+    lobe.SegmentedPropertyTypeCodeSequence[0].CodeMeaning = "Right lobe of thyroid gland"
     collected(tmp_path, (theirs, True))
     report = imported(tmp_path)
     assert report.counts["cases"] == 2, report.problems
