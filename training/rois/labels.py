@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adjuvant.header import fold
+from adjuvant.results.marks import WORDS, is_part, meaning_of
 from adjuvant.results.marks import Meaning as Label
-from adjuvant.results.marks import is_part, meaning_of
 
 __all__ = ["HOT_NODULE", "Label", "Names", "read_names"]
 
@@ -24,6 +24,11 @@ class Names:
 
     own: Mapping[str, Label] = field(default_factory=dict)
     anything_is: Label | None = None
+
+    @property
+    def written(self) -> str:
+        """All that decides about a name, the usual words too."""
+        return repr((sorted(self.own.items()), self.anything_is, WORDS))
 
     def label_of(self, name: str) -> Label | None:
         """The label that `name` stands for, whatever its case and accents; None if unknown."""

@@ -43,6 +43,8 @@ NO_NODULE = (
 )
 PART = r"lobe|lobo\b|lappen|kwab|isthm|istmo"
 GLAND = rf"thyr|tiroid|tireo|schilddr|schildklier|gland|druse|struma|goit|{PART}|\bsd\b|contour"
+# All of them: where they change, a name may mean something else.
+WORDS = (COLD, NODULE, HOT, HOT_ONES, NO_NODULE, PART, GLAND)
 
 # Of all frames together: a planar study has a hundredth of it.
 MOST_PIXELS = 1 << 28
