@@ -61,6 +61,14 @@ def collect(
         bool,
         typer.Option("--corrections", help="Also corrections that a person accepted (Orthanc)."),
     ] = False,
+    take_back_all: Annotated[
+        bool,
+        typer.Option(
+            "--take-back-all",
+            help="Take back corrections also where the Orthanc lists none as accepted any more, "
+            "and those of which nobody noted where they were accepted.",
+        ),
+    ] = False,
     configuration: Annotated[
         Path | None,
         typer.Option(help="orthanc.json, or its folder: whose rules choose the scans."),
@@ -74,19 +82,22 @@ def collect(
     from training.collect.collection import collect as run
     from training.collect.objects import Chooser
     from training.collect.orthanc import Orthanc
-    from training.collect.withdrawn import withdraw
-    from training.data_report import tell_collected
+    from training.collect.withdrawn import accepted_by, archive_token, withdraw
+    from training.data_report import tell_collected, tell_withdrawn
 
     console = Console(stderr=True)
     with plain_errors():
         pseudonyms = _pseudonyms(key_file, out)
+        if take_back_all and not corrections:
+            raise ValueError("--take-back-all is for --corrections: nothing else takes any back")
         how = _How(query or [], label or [], user, authority, corrections)
         source = _source(folder, orthanc, dicomweb, how)
         chooser = Chooser(pseudonyms, _names(name, any_name), rules=site_rules(configuration))
         if corrections and isinstance(source, Orthanc) and not dry_run:
-            gone = withdraw(out, pseudonyms, source.accepted())
-            typer.echo(f"taken back: {gone} corrections that are not accepted any more")
-        tell_collected(run(source, chooser, out, console, dry_run=dry_run))
+            accepted = accepted_by(pseudonyms, str(orthanc), source.accepted())
+            tell_withdrawn(withdraw(out, accepted, everything=take_back_all))
+        archive = archive_token(pseudonyms, orthanc or "")
+        tell_collected(run(source, chooser, out, console, archive=archive, dry_run=dry_run))
 
 
 def outlines(

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from training.collect.collection import Summary
+from training.collect.withdrawn import Withdrawal
 from training.dataset import Entry
 from training.datasets.import_report import Report
 from training.datasets.split import Split, side_of
@@ -24,6 +25,20 @@ def tell_collected(summary: Summary) -> None:
     for reason, number in summary.reasons.most_common():
         typer.echo(f"  {number} x {reason}")
     _tell_all(summary.told)
+
+
+def tell_withdrawn(found: Withdrawal) -> None:
+    """How many corrections were taken back, and which stay that this Orthanc does not list."""
+    typer.echo(f"taken back: {len(found.gone)} corrections that are not accepted any more")
+    reasons = {
+        "this Orthanc lists no accepted correction at all, its list may be lost": found.unlisted,
+        "nobody noted which Orthanc accepted them": found.unknown,
+    }
+    for reason, lines in reasons.items():
+        if lines:
+            typer.echo(f"{len(lines)} stay: {reason}; --take-back-all takes them back")
+    if found.elsewhere:
+        typer.echo(f"{len(found.elsewhere)} stay: another Orthanc accepted them")
 
 
 def tell_imported(report: Report, data: Path, *, dry_run: bool) -> None:

@@ -85,7 +85,8 @@ def identity_of(header: Dataset) -> str:
 def deidentify(source: Dataset, pseudonyms: Pseudonyms, labels: Names) -> Dataset:
     """A new data set without anything that says whose it is; `source` is left as it was.
 
-    Names of outlines become "gland", "lobe", "nodule" or "other", as `labels` understands them.
+    Names of outlines become "gland", "lobe", "nodule", "hot nodule" or "other", as `labels`
+    understands them.
 
     What is not understood is not kept. Raises nothing for a damaged attribute: that one is lost.
     """

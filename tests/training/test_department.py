@@ -247,6 +247,7 @@ def test_the_key_may_not_lie_in_what_is_handed_on(place: Path) -> None:
         (("--folder", "a", "--orthanc", "b"), "name one source"),
         (("--folder", "a", "--label", "b"), "--label is for --orthanc"),
         (("--folder", "a", "--query", "b=c"), "--query is for servers"),
+        (("--folder", "a", "--take-back-all"), "--take-back-all is for --corrections"),
         (("--orthanc", "a", "--query", "b"), "a query is KEYWORD=VALUE, got 'b'"),
     ],
 )

@@ -4,7 +4,8 @@
     collection/dicom/ID_…/2.25.….dcm
 
 A run that is killed, or stops at a full disk, goes on where it was; a later run takes only what is
-new. No file is ever half-written: it is written beside its place, then renamed.
+new, and what other rules or names could choose or read otherwise. No file is ever half-written: it
+is written beside its place, then renamed.
 """
 
 from __future__ import annotations
@@ -47,15 +48,24 @@ class Summary:
 
 
 def collect(
-    source: Source, chooser: Chooser, folder: Path, console: Console, *, dry_run: bool = False
+    source: Source,
+    chooser: Chooser,
+    folder: Path,
+    console: Console,
+    *,
+    archive: str = "",
+    dry_run: bool = False,
 ) -> Summary:
-    """Take everything new from `source`. With `dry_run` nothing is written.
+    """Take everything new from `source`, and look again at what other rules or names passed over,
+    refused or read as outlines. `archive` stands for the server that accepted corrections
+    (`archive_token`). With `dry_run` nothing is written.
 
     Raises SourceFault where the source cannot be listed, OSError where the disk is full; what was
     collected until then is whole and stays.
     """
     pseudonyms = chooser.pseudonyms
-    done = {line.token for line in read_journal(folder) if line.outcome != "fault"}
+    known = {line.token: line for line in read_journal(folder)}
+    done = {token for token, line in known.items() if _is_done(line, chooser)}
     summary = Summary()
     if not dry_run:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,15 +81,32 @@ def collect(
                     summary.known += 1
                     continue
                 kept = _kept(chooser, item)
-                if journal is not None:
+                if journal is not None and not _is_worse(kept, known.get(token)):
                     line = _line(token, kept, _store(folder, kept))
-                    journal.append(replace(line, accepted=item.accepted))
+                    journal.append(
+                        replace(
+                            line,
+                            accepted=item.accepted,
+                            archive=archive if item.accepted else "",
+                            chosen_by=chooser.token,
+                        )
+                    )
                 done.add(token)
                 summary.add(item, kept)
     finally:
         if journal is not None:
             journal.close()
     return summary
+
+
+def _is_done(line: Line, chooser: Chooser) -> bool:
+    """A scan that was taken stays; the rest is looked at again by other rules or names."""
+    return line.outcome == "scan" or (line.outcome != "fault" and line.chosen_by == chooser.token)
+
+
+def _is_worse(kept: Kept, before: Line | None) -> bool:
+    """Outlines that are there are not given up because they cannot be fetched a second time."""
+    return kept.outcome == "fault" and before is not None and before.outcome == "outlines"
 
 
 def _kept(chooser: Chooser, item: Item) -> Kept:

@@ -1,7 +1,8 @@
 """What a collection has seen: one line for each object, appended when all of it is on disk.
 
-The journal is what makes a collection resumable: what stands in it is not fetched again. It holds
-tokens where the source has names, and so tells nothing without the key.
+The journal is what makes a collection resumable: what stands in it is not fetched again, unless
+other rules could choose otherwise. It holds tokens where the source has names, and so tells nothing
+without the key.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class Line:
 
     `names` are tokens of the names by which an outline without UIDs may refer to it. `reason` is
     free of patient data. Objects with a fault, which may pass, are tried again next time.
-    `accepted`: outlines that a person accepted as a correction of our result.
+    `accepted`: outlines that a person accepted as a correction of our result; `archive` is a token
+    of the server that says so. `chosen_by` is one of the rules and names by which it was looked at.
+    Lines of earlier versions have neither.
     """
 
     token: str
@@ -38,6 +41,8 @@ class Line:
     risk: str | None = None
     names: tuple[str, ...] = field(default=())
     accepted: bool = False
+    archive: str = ""
+    chosen_by: str = ""
 
 
 def read_journal(folder: Path) -> list[Line]:

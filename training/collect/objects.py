@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import plistlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 
 import numpy as np
@@ -58,6 +59,12 @@ class Chooser:
     labels: Names = field(default_factory=Names)
     interpretation: str = "thyroid"
     rules: RuleSet = field(default_factory=default_rules)
+
+    @cached_property
+    def token(self) -> str:
+        """Stands for all that decides about an object: another one may decide otherwise."""
+        written = (self.rules.digest, self.interpretation, self.labels.written)
+        return self.pseudonyms.token("chooser", " ".join(written))
 
     def keep(self, data: bytes, item: Item) -> Kept:
         """Everything about one object, without touching the disk. A damaged one ends no run."""

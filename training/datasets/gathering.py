@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,8 @@ from training.rois.readers import read_drawings
 class Drawn:
     """A drawing with its meaning, the format that it came in, and the file for messages.
 
-    `accepted`: a person accepted it as a correction of our result.
+    `accepted`: a person accepted it as a correction of our result. `origin` stands for the folder
+    that its file was looked for in.
     """
 
     label: Label
@@ -33,6 +35,7 @@ class Drawn:
     reader: str
     file: str
     accepted: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,40 +62,59 @@ def gather(
     """
     matcher = Matcher(scans, request.pseudonyms)
     drawn: dict[str, list[Drawn]] = defaultdict(list)
+    report.looked_at.add(_origin(request.collection, request.pseudonyms))
+    faulty: set[str] = set()
     with progress_bar(console) as bar:
         for file in bar.track(list(_files(request)), description="reading outlines"):
+            report.looked_at.add(file.origin)
             try:
                 found = read_drawings(file.read())
             except (RoiError, SourceFault) as fault:
+                if isinstance(fault, SourceFault):
+                    faulty.add(file.origin)
                 report.problem("unreadable files of outlines", str(file.place), str(fault))
                 continue
             for said in found.problems:
                 report.problem("unusable outlines", str(file.place), said)
             for instance, one in _matched(found, file.place, matcher, request.names, report):
-                drawn[instance].append(replace(one, accepted=file.accepted))
+                one = replace(one, accepted=file.accepted, origin=file.origin)
+                drawn[instance].append(one)
+    report.looked_at -= faulty
     return drawn
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file that should hold outlines: its path below its root, and the call that reads it."""
+    """A file that should hold outlines: its path below its root, the call that reads it, and what
+    stands for the root."""
 
     place: PurePosixPath
     read: Callable[[], bytes]
+    origin: str
     accepted: bool = False
 
 
+def _origin(root: Path, pseudonyms: Pseudonyms | None) -> str:
+    """What stands for a folder, or a file, of outlines: the same as long as path and key are."""
+    path = str(root.resolve())
+    if pseudonyms is not None:
+        return pseudonyms.token("outlines", path)[:12]
+    return hashlib.sha256(path.encode()).hexdigest()[:12]
+
+
 def _files(request: Request) -> Iterator[_File]:
+    origin = _origin(request.collection, request.pseudonyms)
     for line in read_journal(request.collection):
         if line.outcome == "outlines" and line.file is not None:
             path = request.collection / line.file
-            yield _File(PurePosixPath(line.file), partial(read_file, path), line.accepted)
+            yield _File(PurePosixPath(line.file), partial(read_file, path), origin, line.accepted)
     for root in request.rois:
+        origin = _origin(root, request.pseudonyms)
         if root.is_file():
-            yield _File(PurePosixPath(root.name), partial(read_file, root))
+            yield _File(PurePosixPath(root.name), partial(read_file, root), origin)
             continue
         for item in Folder(root).items():
-            yield _File(PurePosixPath(item.place), item.fetch)
+            yield _File(PurePosixPath(item.place), item.fetch, origin)
 
 
 def _matched(

@@ -18,12 +18,12 @@ from rich.console import Console
 
 from training.collect.journal import Line, read_journal, scans_of
 from training.dataset import (
+    CASES,
     INDEX,
     DatasetError,
     Entry,
     case_path,
     read_entry,
-    read_index,
     remove_unfinished,
     write_case,
     write_index,
@@ -37,15 +37,17 @@ from training.phantom.case import Case
 from training.progress import progress_bar
 from training.rois.segmentation import READER as SEGMENTATION
 
+FROZEN = "frozen cases without an outline"
+
 
 def import_outlines(
     request: Request, folder: Path, console: Console, *, dry_run: bool = False
 ) -> Report:
     """Write every case that can be made; `index.csv` last. With `dry_run` nothing is written.
 
-    Cases that are there already stay, and are replaced where their outline has changed, but for
-    those of a frozen test set. Raises DatasetError where the collection is none, OSError where the
-    disk is full.
+    Cases that are there already are replaced where their outline has changed, and removed where it
+    was looked for and is none any more; those of a frozen test set stay. Raises DatasetError where
+    the collection is none, OSError where the disk is full.
     """
     scans = scans_of(read_journal(request.collection))
     if not scans:
@@ -75,9 +77,13 @@ def import_outlines(
                     else write_case(folder, case)
                 )
                 report.counts["cases"] += 1
+    earlier = _earlier(folder, report.entries)
+    gone = _taken_back(earlier, scans, frozen, report)
     if not dry_run:
-        _take_back(folder, scans, frozen, report)
-        _write_index(folder, report.entries)
+        for case_id in gone:
+            case_path(folder, case_id).unlink(missing_ok=True)
+        stay = [entry for entry in earlier if entry.case_id not in gone]
+        _write_index(folder, [*report.entries, *stay])
     return report
 
 
@@ -120,29 +126,57 @@ def _frozen(folder: Path) -> Mapping[str, str]:
     return {} if split is None or split.frozen is None else split.frozen.cases
 
 
-def _take_back(folder: Path, scans: list[Line], frozen: Mapping[str, str], report: Report) -> None:
-    """Remove the cases of corrections that are not accepted any more. A frozen test set stays."""
-    made = {entry.case_id for entry in report.entries} | report.frozen
-    stems = {case_stem(line) for line in scans}
-    entries = read_index(folder) if (folder / INDEX).exists() else []
-    for entry in entries:
-        gone = entry.properties.get("correction") and entry.case_id not in made
-        if not gone or entry.case_id.rpartition("-f")[0] not in stems:
+def _earlier(folder: Path, made: list[Entry]) -> list[Entry]:
+    """The cases in the folder that this run did not make."""
+    known = {entry.case_id for entry in made}
+    names = sorted(path.stem for path in (folder / CASES).glob("*.npz"))
+    return [read_entry(folder, name) for name in names if name not in known]
+
+
+def _taken_back(
+    earlier: list[Entry], scans: list[Line], frozen: Mapping[str, str], report: Report
+) -> set[str]:
+    """Of the earlier cases of these scans those whose outline is no truth any more.
+
+    Where this run did not look for their outlines where they came from, they stay; so does a
+    frozen test set. The report says so of each.
+    """
+    stems = {case_stem(line) for line in scans} - report.unread
+    gone = set()
+    for entry in earlier:
+        case_id = entry.case_id
+        if case_id.rpartition("-f")[0] not in stems or case_id in report.frozen:
             continue
-        if entry.case_id in frozen:
-            said = "its correction is not accepted any more, but the test set is frozen"
-            report.problem("frozen cases without an accepted outline", entry.case_id, said)
-            continue
-        case_path(folder, entry.case_id).unlink(missing_ok=True)
-        said = "removed: its correction is not accepted any more"
-        report.problem("corrections taken back", entry.case_id, said)
+        correction = bool(entry.properties.get("correction"))
+        if not _was_looked_for(entry, report):
+            said = (
+                "no outline in this run, and the earlier one came from elsewhere: it stays (to "
+                f"leave it out, delete {CASES}/{case_id}.npz and run this again)"
+            )
+            report.problem("earlier cases that were not looked for", case_id, said)
+        elif case_id in frozen:
+            kind = "frozen cases without an accepted outline" if correction else FROZEN
+            said = "no outline that can be used any more; the earlier one stays: it is frozen"
+            report.problem(kind, case_id, said)
+        else:
+            kind = "corrections taken back" if correction else "outlines taken back"
+            what = "its correction is not accepted" if correction else "no outline can be used"
+            report.problem(kind, case_id, f"removed: {what} any more")
+            gone.add(case_id)
+    return gone
+
+
+def _was_looked_for(entry: Entry, report: Report) -> bool:
+    """Whether all places were read from which a case had its outlines.
+
+    Earlier versions did not note them; their corrections were of the collection.
+    """
+    origins = entry.properties.get("outlines_from")
+    if origins is None:
+        return bool(entry.properties.get("correction"))
+    return set(str(origins).split("+")) <= report.looked_at
 
 
 def _write_index(folder: Path, entries: list[Entry]) -> None:
-    """The index of everything in the folder: new, replaced, and of earlier imports."""
-    known = {entry.case_id: entry for entry in entries}
-    for path in sorted((folder / "cases").glob("*.npz")):
-        if path.stem not in known:
-            known[path.stem] = read_entry(folder, path.stem)
-    if known or (folder / INDEX).exists():
-        write_index(folder, known.values())
+    if entries or (folder / INDEX).exists():
+        write_index(folder, entries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from training.collect.journal import Line
 from training.collect.source import SourceFault, read_file
 from training.datasets.gathering import Drawn
 from training.datasets.import_report import Report
-from training.datasets.nodules import nodules_of
+from training.datasets.nodules import nodules_of, without_hot
 from training.datasets.plane import plane_of
 from training.datasets.properties import scan_properties
 from training.phantom.case import Case
 from training.rois.drawing import Drawing, RoiError
-from training.rois.placing import Placed, place
+from training.rois.labels import HOT_NODULE, Label
+from training.rois.placing import Placed, Plane, place, rasterise
 
 HIGHEST_COUNT = np.iinfo(np.uint16).max
 
@@ -34,6 +36,7 @@ def cases_of(collection: Path, line: Line, drawn: list[Drawn], report: Report) -
         scan = read_scan(data, Limits())
     except (Refusal, SourceFault) as fault:
         report.problem("unreadable scans", str(line.file), str(fault))
+        report.unread.add(case_stem(line))
         return
     by_frame: dict[int, list[Drawn]] = defaultdict(list)
     for one in drawn:
@@ -43,9 +46,8 @@ def cases_of(collection: Path, line: Line, drawn: list[Drawn], report: Report) -
             report.problem("outlines that do not fit", one.file, str(fault))
     for number, here in by_frame.items():
         frame = next(frame for frame in scan.frames if frame.number == number)
-        pairs = [(one.label, one.drawing) for one in here]
         try:
-            placed = place(pairs, plane_of(scan, frame))
+            placed = _placed(here, plane_of(scan, frame), report)
             case = _case(line, scan, frame, placed)
         except RoiError as fault:
             report.problem("outlines that do not fit", files, str(fault))
@@ -55,8 +57,32 @@ def cases_of(collection: Path, line: Line, drawn: list[Drawn], report: Report) -
         readers = "+".join(sorted({one.reader for one in here}))
         if any(one.accepted for one in here):
             case.properties["correction"] = True
-        case.properties.update(reader=readers, source_hash=hashlib.sha256(data).hexdigest()[:32])
+        origins = "+".join(sorted({one.origin for one in here}))
+        case.properties.update(reader=readers, outlines_from=origins)
+        case.properties["source_hash"] = hashlib.sha256(data).hexdigest()[:32]
         yield case
+
+
+def _placed(here: list[Drawn], plane: Plane, report: Report) -> Placed:
+    """What was drawn on one image; hot nodules are a part of the gland, and none to learn from.
+
+    Raises RoiError where the geometry cannot be right.
+    """
+    hot = [one for one in here if one.label == HOT_NODULE]
+    # Of where they lie the same holds for all nodules.
+    pairs: list[tuple[Label, Drawing]] = [
+        ("nodule" if one.label == HOT_NODULE else one.label, one.drawing) for one in here
+    ]
+    placed = place(pairs, plane)
+    for one in hot:
+        placed = replace(placed, nodules=placed.nodules & ~rasterise(one.drawing, plane))
+        report.problem("hot nodules", one.file, "called a hot nodule: a part of the gland")
+    placed, hotter = without_hot(placed, plane.counts)
+    if hotter:
+        files = ", ".join(dict.fromkeys(one.file for one in here))
+        said = f"{hotter} outlined nodules are hotter than the gland around: a part of the gland"
+        report.problem("hot nodules", files, said)
+    return placed
 
 
 def _frame_of(drawing: Drawing, scan: Scan) -> int:

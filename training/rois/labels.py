@@ -1,4 +1,4 @@
-"""What a person called a drawing -> gland or nodule, or nothing."""
+"""What a person called a drawing -> gland, nodule or hot nodule, or nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adjuvant.header import fold
+from adjuvant.results.marks import WORDS, is_part, meaning_of
 from adjuvant.results.marks import Meaning as Label
-from adjuvant.results.marks import is_part, meaning_of
 
-__all__ = ["Label", "Names", "read_names"]
+__all__ = ["HOT_NODULE", "Label", "Names", "read_names"]
+
+HOT_NODULE: Label = "hot nodule"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Names:
     own: Mapping[str, Label] = field(default_factory=dict)
     anything_is: Label | None = None
 
+    @property
+    def written(self) -> str:
+        """All that decides about a name, the usual words too."""
+        return repr((sorted(self.own.items()), self.anything_is, WORDS))
+
     def label_of(self, name: str) -> Label | None:
         """The label that `name` stands for, whatever its case and accents; None if unknown."""
         words = " ".join(fold(name).split())
@@ -31,7 +38,7 @@ class Names:
         return meaning_of(name) or self.anything_is
 
     def word_for(self, name: str) -> str:
-        """One word that says what `name` means and nothing else: gland, lobe, nodule or other."""
+        """What `name` means and nothing else: gland, lobe, nodule, hot nodule or other."""
         label = self.label_of(name)
         return "lobe" if label == "gland" and is_part(name) else label or "other"
 

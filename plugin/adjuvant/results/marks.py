@@ -22,12 +22,29 @@ from adjuvant.header import UNREADABLE, fold, quiet
 from adjuvant.pixels import Layout, require_honest_frames
 from adjuvant.preprocess import Mask
 
-Meaning = Literal["gland", "nodule"]
+# A hot nodule belongs to the gland; for a network that looks for cold ones it is none.
+Meaning = Literal["gland", "nodule", "hot nodule"]
 
-# Words as they are after `fold`; a nodule is asked for first: "thyroid nodule" is a nodule.
-NODULE = r"nodul|nodo|knoten|knobbel|\bcold\b|\bfroid|\bkalt|\bnod\b"
+# Words as they are after `_words`; a nodule is asked for first: "thyroid nodule" is a nodule.
+COLD = r"\bcold|\bfroid|\bkalt|\bfredd|\bfri[oa]s?\b|\bkoud"
+NODULE = rf"nodul|nodo|knoten|knobbel|\bnod\b|{COLD}"
+# "Toxic goitre" is the gland: these words make a hot nodule only of what is called a nodule.
+HOT = (
+    r"\bhot(?:nod|\b)|\bheiss|\bheet\b|\bhete\b|\bwarm|\bchaud|\bcald[aeio]\b|\bcalient|\bquente"
+    r"|\bto(?:x|ss)ic|\btoxi[sq]|\bautonom|\bautonoom|\baftn\b"
+    r"|\b(?:hyper|iper|hiper)\s?(?:fu|fo|fix|fis|a[ck]t|capt)"
+)
+HOT_ONES = rf"{NODULE}|adenom|\baftn\b"
+# Words of a nodule that say that there is none, or that it is a lymph node.
+NO_NODULE = (
+    r"\b(?:no|without|w o|ohne|sans|pas de|senza|sin|zonder) (?:nodul|nodo|knoten|knobbel)\w*"
+    r"|\b(?:nodul|knoten|knobbel)\w* ?(?:free|frei|vrij)\w*"
+    r"|\b(?:lymph|linfo) ?(?:nodul|nodo|knoten)\w*"
+)
 PART = r"lobe|lobo\b|lappen|kwab|isthm|istmo"
 GLAND = rf"thyr|tiroid|tireo|schilddr|schildklier|gland|druse|struma|goit|{PART}|\bsd\b|contour"
+# All of them: where they change, a name may mean something else.
+WORDS = (COLD, NODULE, HOT, HOT_ONES, NO_NODULE, PART, GLAND)
 
 # Of all frames together: a planar study has a hundredth of it.
 MOST_PIXELS = 1 << 28
@@ -79,16 +96,21 @@ def segment_name(segment: Dataset) -> str:
 
 
 def meaning_of(name: str) -> Meaning | None:
-    """What a person or a program calls an outline -> gland or nodule; None where it is neither."""
-    words = " ".join(fold(name).split())
+    """What a person or a program calls an outline; None where it is no part of the gland.
+
+    Where a name says both, hot and cold, it is the cold nodule of a hot gland.
+    """
+    words = re.sub(NO_NODULE, "", _words(name))
+    if re.search(HOT, words) and re.search(HOT_ONES, words) and not re.search(COLD, words):
+        return "hot nodule"
     if re.search(NODULE, words):
         return "nodule"
     return "gland" if re.search(GLAND, words) else None
 
 
 def is_part(name: str) -> bool:
-    """Whether this is the name of a part of the gland, such as a lobe."""
-    return re.search(PART, fold(name)) is not None
+    """Whether this is the name of a part of the gland, such as a lobe, not of a nodule in it."""
+    return meaning_of(name) == "gland" and re.search(PART, _words(name)) is not None
 
 
 def parts_beside_a_whole(names: Mapping[int, str]) -> frozenset[int]:
@@ -102,6 +124,11 @@ def parts_beside_a_whole(names: Mapping[int, str]) -> frozenset[int]:
         meaning_of(name) == "gland" for number, name in names.items() if number not in parts
     )
     return parts if whole else frozenset()
+
+
+def _words(name: str) -> str:
+    """Folded words of letters only: "Hot_nodule-1" -> "hot nodule "."""
+    return re.sub(r"[\W\d_]+", " ", fold(name))
 
 
 def _require_size(source: Dataset) -> None:

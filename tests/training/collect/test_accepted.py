@@ -16,10 +16,11 @@ from tests.adjuvant.corrections.test_recognise import RESULTS, saved
 from tests.training.small_cases import QUIET
 from tests.viewer.objects import file_of, one_oblong_view
 from training.collect.collection import collect
-from training.collect.journal import read_journal
+from training.collect.journal import Line, read_journal
 from training.collect.objects import Chooser
 from training.collect.source import Item
-from training.collect.withdrawn import withdraw
+from training.collect.withdrawn import Withdrawal, accepted_by, archive_token, withdraw
+from training.data_report import tell_withdrawn
 from training.dataset import read_case, read_index
 from training.datasets.gathering import Request
 from training.datasets.import_report import Report
@@ -28,6 +29,7 @@ from training.pseudonyms import Pseudonyms
 
 PSEUDONYMS = Pseudonyms(bytes(range(32)))
 CHOOSER = Chooser(PSEUDONYMS)
+HERE = "http://orthanc-a:8042"
 
 
 class Listed:
@@ -45,7 +47,13 @@ class Listed:
 
 def collected(folder: Path, *drawn: tuple[Dataset, bool]) -> None:
     objects = ((RESULTS.source, False), (RESULTS.segmentation, False), *drawn)
-    collect(Listed(*objects), CHOOSER, folder / "collection", QUIET)
+    here = archive_token(PSEUDONYMS, HERE)
+    collect(Listed(*objects), CHOOSER, folder / "collection", QUIET, archive=here)
+
+
+def taken_back(folder: Path, url: str, *keys: str, everything: bool = False) -> Withdrawal:
+    accepted = accepted_by(PSEUDONYMS, url, keys)
+    return withdraw(folder / "collection", accepted, everything=everything)
 
 
 def imported(folder: Path, *rois: Path) -> Report:
@@ -67,7 +75,9 @@ def test_what_a_viewer_saved_over_our_result_is_no_truth_until_a_person_accepts_
 def test_what_a_person_accepted_becomes_a_case_and_says_so(tmp_path: Path) -> None:
     theirs = saved()
     # A lobe that was left as it was says nothing about the gland that was corrected.
-    theirs.SegmentSequence[1].SegmentLabel = "Right lobe"
+    lobe = theirs.SegmentSequence[1]
+    lobe.SegmentLabel = "Right lobe"
+    lobe.SegmentedPropertyTypeCodeSequence[0].CodeMeaning = "Right lobe of thyroid gland"
     collected(tmp_path, (theirs, True))
     report = imported(tmp_path)
     assert report.counts["cases"] == 2, report.problems
@@ -84,16 +94,54 @@ def test_what_is_not_accepted_any_more_is_taken_back_and_may_come_again(tmp_path
     collected(tmp_path, (saved(), True))
     assert imported(tmp_path).counts["cases"] == 2
     folder = tmp_path / "collection"
-    assert withdraw(folder, PSEUDONYMS, ["2 True"]) == 0
+    assert taken_back(tmp_path, HERE, "2 True") == Withdrawal()
     (line,) = (line for line in read_journal(folder) if line.accepted)
     assert (folder / str(line.file)).exists()
-    assert withdraw(folder, PSEUDONYMS, []) == 1
+    assert taken_back(tmp_path, HERE, "another").gone == [line]
     assert not (folder / str(line.file)).exists()
     report = imported(tmp_path)
     assert (report.counts["cases"], report.counts["corrections taken back"]) == (0, 2)
     assert read_index(tmp_path / "data") == []
     collected(tmp_path, (saved(), True))
     assert imported(tmp_path).counts["cases"] == 2
+
+
+def accepted(folder: Path) -> list[Line]:
+    return [line for line in lines(folder) if line.accepted]
+
+
+def test_what_another_orthanc_accepted_stays(tmp_path: Path) -> None:
+    collected(tmp_path, (saved(), True))
+    (line,) = accepted(tmp_path)
+    assert taken_back(tmp_path, "http://b:8042", "other").elsewhere == [line]
+    assert taken_back(tmp_path, "http://b:8042", everything=True).elsewhere == [line]
+    assert accepted(tmp_path) == [line]
+    # Neither the user nor the protocol makes it another one.
+    assert taken_back(tmp_path, "https://user:secret@Orthanc-A:8042/", "other").gone == [line]
+    assert accepted(tmp_path) == []
+
+
+def test_where_no_correction_is_listed_at_all_nothing_is_taken_back_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collected(tmp_path, (saved(), True))
+    tell_withdrawn(found := taken_back(tmp_path, HERE))
+    assert (len(found.unlisted), len(accepted(tmp_path))) == (1, 1)
+    assert "1 stay: this Orthanc lists no accepted correction at all" in capsys.readouterr().out
+    assert len(taken_back(tmp_path, HERE, everything=True).gone) == 1
+    assert accepted(tmp_path) == []
+
+
+def test_a_correction_of_an_earlier_version_stays_until_its_orthanc_lists_it(
+    tmp_path: Path,
+) -> None:
+    objects = ((RESULTS.source, False), (RESULTS.segmentation, False), (saved(), True))
+    collect(Listed(*objects), CHOOSER, tmp_path / "collection", QUIET)
+    (line,) = accepted(tmp_path)
+    assert line.archive == ""
+    assert taken_back(tmp_path, HERE, "other").unknown == [line]
+    assert taken_back(tmp_path, HERE, "2 True") == Withdrawal()
+    assert len(taken_back(tmp_path, HERE, "other").gone) == 1
 
 
 def as_picture(folder: Path, change: int) -> Path:
@@ -166,7 +214,7 @@ class Back(Listed):
             yield replace(item, key=f"second {item.key}")
 
 
-def lines(folder: Path) -> list:  # type: ignore[type-arg]
+def lines(folder: Path) -> list[Line]:
     return read_journal(folder / "collection")
 
 

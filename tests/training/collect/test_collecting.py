@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -16,19 +16,22 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from adjuvant.interpretations import INTERPRETATIONS
+from adjuvant.rules.syntax import Known, read_rules
 from tests.builder import nm_dataset, to_bytes
 from tests.training.department import Visit, scan, write_scan
 from tests.training.rois.test_dicom_formats import highdicom_segmentation, own_plane, structure_set
 from tests.training.rois.test_osirix_formats import archive, report
 from tests.training.rois.vectors import POINTS
 from tests.training.small_cases import QUIET
-from training.collect.collection import collect
+from training.collect.collection import Summary, collect
 from training.collect.journal import JOURNAL, read_journal
 from training.collect.objects import Chooser
 from training.collect.source import Folder, Item, SourceFault
 from training.dataset import DatasetError
 from training.deidentify import to_file
 from training.pseudonyms import Pseudonyms
+from training.rois.labels import Names
 from training.rois.readers import read_drawings
 
 CHOOSER = Chooser(Pseudonyms(bytes(range(32))))
@@ -70,6 +73,57 @@ def test_what_is_no_thyroid_scan_is_passed_over_with_its_reason(tmp_path: Path) 
         "dynamic.dcm: not-static: ImageType value 3 is 'DYNAMIC': a dynamic series"
     ]
     assert summary.reasons["neither a description nor a code in the header names the thyroid"] == 1
+
+
+def test_mended_rules_and_names_look_again_at_what_was_not_taken(tmp_path: Path) -> None:
+    write_scan(Visit(0, 0), tmp_path / "scans")
+    contour = structure_set([own_plane(*point) for point in POINTS])
+    contour.SOPInstanceUID, contour.Modality = "1.2.3.4.5", "RTSTRUCT"
+    contour.StructureSetROISequence[0].ROIName = "ROI 1"
+    (tmp_path / "scans" / "contour.dcm").write_bytes(to_file(contour, "1.2.840.10008.1.2.1"))
+    nothing = read_rules(
+        [{"Name": "n", "When": {"Tag": "StationName", "Equals": "X"}, "Interpretation": "thyroid"}],
+        Known(tuple(INTERPRETATIONS)),
+        "Rules",
+    )
+
+    def by(**how) -> Summary:  # type: ignore[no-untyped-def]
+        chooser = Chooser(CHOOSER.pseudonyms, **how)
+        return collect(Folder(tmp_path / "scans"), chooser, tmp_path / "out", QUIET)
+
+    assert by(rules=nothing).outcomes == {"passed over": 1, "outlines": 1}
+    assert by(rules=nothing).outcomes == {}
+    assert by().outcomes == {"scan": 1, "outlines": 1}
+    # A scan that was taken stays, whatever the rules say now.
+    assert by(rules=nothing).outcomes == {"outlines": 1}
+    names = Names({"roi 1": "gland"})
+    assert by(labels=names).outcomes == {"outlines": 1}
+    (outlined,) = (line for line in read_journal(tmp_path / "out") if line.outcome == "outlines")
+    found = read_drawings((tmp_path / "out" / str(outlined.file)).read_bytes())
+    assert [one.name for one in found.drawings] == ["gland"]
+    assert by(labels=names).known == 2
+
+
+def test_outlines_that_cannot_be_fetched_a_second_time_stay(tmp_path: Path) -> None:
+    contour = structure_set([own_plane(*point) for point in POINTS])
+    contour.SOPInstanceUID, contour.Modality = "1.2.3.4.5", "RTSTRUCT"
+    data = to_file(contour, "1.2.840.10008.1.2.1")
+
+    class Once:
+        def __init__(self, fetch: Callable[[], bytes]) -> None:
+            self.fetch = fetch
+
+        def items(self) -> Iterator[Item]:
+            yield Item("key", self.fetch, "place")
+
+    def gone() -> bytes:
+        raise SourceFault("gone")
+
+    collect(Once(lambda: data), CHOOSER, tmp_path, QUIET)
+    before = read_journal(tmp_path)
+    other = Chooser(CHOOSER.pseudonyms, Names({"gland": "nodule"}))
+    assert collect(Once(gone), other, tmp_path, QUIET).outcomes == {"fault": 1}
+    assert read_journal(tmp_path) == before
 
 
 class Dying:

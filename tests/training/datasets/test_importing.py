@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import nrrd
 import numpy as np
 import pytest
 from PIL import Image
@@ -254,6 +255,98 @@ def test_a_frozen_test_case_that_is_drawn_anew_stays_as_it_was(department: Path)
     assert check(data) == []
 
 
+def two_cases(folder: Path) -> tuple[Path, Path, list[str]]:
+    """Outlines of two scans, and the cases made of them."""
+    write_scan(Visit(4, 0), folder / "scans")
+    fill(folder)
+    drawn = [write_csv(visit, folder / "rois") for visit in (VISIT, Visit(4, 0))]
+    return drawn[0], drawn[1], [entry.case_id for entry in run(folder).entries]
+
+
+def cases(folder: Path) -> set[str]:
+    return {entry.case_id for entry in read_index(folder / "data")}
+
+
+def test_an_outline_that_was_deleted_takes_its_case_with_it(department: Path) -> None:
+    path, _, (first, second) = two_cases(department)
+    path.unlink()
+    request = Request(department / "collection", (department / "rois",), PSEUDONYMS)
+    told = import_outlines(request, department / "data", QUIET, dry_run=True)
+    assert cases(department) == {first, second}
+    report = run(department)
+    assert report.counts == told.counts
+    assert report.counts["outlines taken back"] == 1
+    assert report.problems == [f"{first}: removed: no outline can be used any more"]
+    assert cases(department) == {second}
+    assert not (department / "data" / "cases" / f"{first}.npz").exists()
+    assert check(department / "data") == []
+
+
+def test_outlines_that_disagree_now_take_back_what_one_of_them_made(department: Path) -> None:
+    _, _, (first, second) = two_cases(department)
+    write_xml(department / "rois", [(x + 4, y) for x, y in points(VISIT)])
+    report = run(department)
+    assert report.counts == {"cases": 1, "outlines that do not fit": 1, "outlines taken back": 1}
+    assert cases(department) == {second}
+    (department / "rois" / f"{VISIT.stem}.xml").unlink()
+    run(department)
+    assert cases(department) == {first, second}
+
+
+def test_a_frozen_case_without_an_outline_stays_and_is_named(department: Path) -> None:
+    path, _, (first, second) = two_cases(department)
+    data = department / "data"
+    entries = read_index(data)
+    patients = {entry.patient_id: "test" for entry in entries}
+    write_split(data, freeze(data, Split(patients=patients), entries))
+    path.unlink()
+    report = run(department)
+    assert report.counts["frozen cases without an outline"] == 1
+    assert "the earlier one stays: it is frozen" in report.problems[0]
+    assert cases(department) == {first, second}
+    assert check(data) == []
+
+
+def test_what_a_run_did_not_look_at_stays_and_is_named(department: Path) -> None:
+    path, other, both = two_cases(department)
+    elsewhere = department / "second"
+    elsewhere.mkdir()
+    other.rename(elsewhere / other.name)
+    data = department / "data"
+    # Another folder of outlines; then none, and another collection of the same scans.
+    (department / "again").mkdir()
+    collect(Folder(department / "scans"), Chooser(PSEUDONYMS), department / "again", QUIET)
+    for request in (
+        Request(department / "collection", (elsewhere,), PSEUDONYMS),
+        Request(department / "collection", (), PSEUDONYMS),
+        Request(department / "again", (), PSEUDONYMS),
+    ):
+        report = import_outlines(request, data, QUIET)
+        assert report.counts["earlier cases that were not looked for"] > 0
+        assert "delete cases/" in report.problems[0]
+        assert cases(department) == set(both)
+    # A folder without any file is one that is not there, such as a drive.
+    path.unlink()
+    assert run(department).counts["earlier cases that were not looked for"] == 2
+    assert cases(department) == set(both)
+
+
+def test_a_case_of_a_scan_that_cannot_be_read_stays(department: Path) -> None:
+    _, _, both = two_cases(department)
+    damaged = next((department / "collection").rglob(f"{PSEUDONYMS.uid(VISIT.uid)}.dcm"))
+    damaged.write_bytes(damaged.read_bytes()[:-2000])
+    assert run(department).counts == {"cases": 1, "unreadable scans": 1}
+    assert cases(department) == set(both)
+
+
+def test_a_case_of_a_run_that_was_killed_is_taken_back_as_well(department: Path) -> None:
+    path, _, (_, second) = two_cases(department)
+    (department / "data" / "index.csv").unlink()
+    path.unlink()
+    run(department)
+    assert cases(department) == {second}
+
+
 def test_a_picture_named_after_the_scan_is_its_mask(department: Path) -> None:
     (department / "rois").mkdir()
     picture = Image.fromarray((gland() * 255).astype(np.uint8))
@@ -316,6 +409,50 @@ def test_nodules_are_measured_one_by_one(department: Path) -> None:
     assert max(nodule.size_mm for nodule in case.nodules) == pytest.approx(4.062, abs=1e-3)
     np.testing.assert_array_equal(case.gland, gland())
     np.testing.assert_array_equal(case.counts, counts(VISIT))
+
+
+def nodules(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A label map of 3D Slicer, whose gland has a hole where the two nodules are."""
+    cold, other = np.zeros((2, 48, 48), np.bool_)
+    cold[14:18, 12:16], other[19:23, 15:19] = True, True
+    labels = gland() & ~cold & ~other
+    header = {
+        f"Segment{n}_{key}": value
+        for n, one in enumerate(("gland", "cold nodule", name), 1)
+        for key, value in (("Name", one), ("LabelValue", str(n)))
+    }
+    (folder / "rois").mkdir(exist_ok=True)
+    values = (labels + 2 * cold + 3 * other).astype(np.uint8).T[:, :, None]
+    nrrd.write(str(folder / "rois" / f"{VISIT.stem}.seg.nrrd"), values, header)
+    return cold, other
+
+
+def test_a_nodule_that_is_called_hot_belongs_to_the_gland_and_is_no_truth(department: Path) -> None:
+    cold, _ = nodules(department, "Heisser Knoten")
+    report = run(department)
+    (entry,) = report.entries
+    case = read_case(department / "data", entry)
+    (nodule,) = case.nodules
+    np.testing.assert_array_equal(nodule.mask, cold)
+    np.testing.assert_array_equal(case.gland, gland())
+    assert report.counts == {"cases": 1, "hot nodules": 1}
+    assert report.problems[0].endswith("called a hot nodule: a part of the gland")
+
+
+def test_a_nodule_that_is_hot_is_no_truth_of_a_cold_one_whatever_it_is_called(
+    department: Path,
+) -> None:
+    cold, hot = nodules(department, "nodule")
+    source = scan(VISIT)
+    source.PixelData = (source.pixel_array + 20 * hot - 20 * cold).astype(np.uint16).tobytes()
+    (department / "scans" / f"{VISIT.stem}.dcm").write_bytes(to_bytes(source))
+    fill(department)
+    report = run(department)
+    (entry,) = report.entries
+    (nodule,) = read_case(department / "data", entry).nodules
+    np.testing.assert_array_equal(nodule.mask, cold)
+    assert report.counts["hot nodules"] == 1
+    assert "1 outlined nodules are hotter than the gland around" in report.problems[0]
 
 
 def test_a_folder_that_is_no_collection_is_an_error(tmp_path: Path) -> None:

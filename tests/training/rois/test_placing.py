@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from adjuvant.results.marks import parts_beside_a_whole
 from tests.training.rois.vectors import POINTS, counts, expected
 from training.rois.drawing import Drawing, Outline, Painted, RoiError, Statistics
 from training.rois.labels import Names, read_names
@@ -128,12 +129,43 @@ def test_an_outline_that_fits_better_mirrored_is_caught_without_statistics() -> 
         ("thyroid nodule", "nodule"),
         ("Nodulo freddo", "nodule"),
         ("Kalter Knoten", "nodule"),
+        ("nodule froid", "nodule"),
+        ("zona fredda", "nodule"),
+        ("Isthmusknoten", "nodule"),
+        ("hot nodule", "hot nodule"),
+        ("Hot_nodule1", "hot nodule"),
+        ("heisser Knoten", "hot nodule"),
+        ("Heißer Knoten li", "hot nodule"),
+        ("nodulo caldo", "hot nodule"),
+        ("Nódulo caliente", "hot nodule"),
+        ("nodule chaud", "hot nodule"),
+        ("hete knobbel", "hot nodule"),
+        ("toxic nodule", "hot nodule"),
+        ("autonomes Adenom", "hot nodule"),
+        ("warm nodule", "hot nodule"),
+        ("hyperfunctioning nodule", "hot nodule"),
+        ("cold nodule in a toxic goitre", "nodule"),
+        ("heterogeneous nodule", "nodule"),
+        ("toxic goitre", "gland"),
+        ("nodule-free gland", "gland"),
+        ("Schilddrüse ohne Knoten", "gland"),
+        ("no nodule", None),
+        ("Lymphknoten", None),
         ("ROI 1", None),
         ("salivary", None),
     ],
 )
 def test_names_are_understood_in_the_languages_of_departments(name: str, label: str | None) -> None:
     assert Names().label_of(name) == label
+
+
+def test_a_hot_nodule_keeps_its_name_under_a_pseudonym() -> None:
+    assert Names().label_of(Names().word_for("Heißer Knoten rechts")) == "hot nodule"
+
+
+def test_a_nodule_in_a_lobe_is_no_part_of_the_gland_to_leave_out() -> None:
+    names = {1: "Thyroid", 2: "Right lobe", 3: "Nodule of the right lobe"}
+    assert parts_beside_a_whole(names) == {2}
 
 
 def test_a_site_says_what_its_own_names_mean() -> None:
