@@ -11,7 +11,7 @@ from pydicom import Dataset
 
 from adjuvant.archive import Archive, deleted
 from adjuvant.errors import ArchiveFault, Refusal
-from adjuvant.header import UNREADABLE, text
+from adjuvant.header import UNREADABLE, quiet, text
 from adjuvant.image import read_header
 from adjuvant.job import Filter, Job, Task
 from adjuvant.ledger import Ledger
@@ -160,8 +160,9 @@ def _is_ours(archive: Archive, one: Filed, task: Task, source: str) -> bool:
         return False
     try:
         header = read_header(archive.read(one.instance))
-        if not is_own(header) or is_human_correction(header):
-            return False
+        with quiet():
+            if not is_own(header) or is_human_correction(header):
+                return False
         digest = text(header, "DeviceSerialNumber")
     except (Refusal, *UNREADABLE):  # not as we write it, or gone
         return False

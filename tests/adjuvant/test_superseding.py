@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,21 @@ def test_a_file_that_cannot_be_read_stays(orthanc: SmallOrthanc, archive: Archiv
     orthanc.put("x", b"no DICOM at all")
     orthanc.classes["x"] = "1.2.840.10008.5.1.4.1.1.7"
     assert delete_earlier(archive, TASK, UID) == 0
+
+
+@pytest.mark.parametrize("vr", [b"UL", b"US", b"IS"])
+def test_a_result_whose_segments_are_no_sequence_stays(
+    orthanc: SmallOrthanc, archive: Archive, vr: bytes
+) -> None:
+    odd = results(OLD)[0]
+    del odd.SegmentSequence
+    whole = encode(odd)
+    pixels = whole.index(b"\xe0\x7f\x10\x00")
+    segments = struct.pack("<HH2sH", 0x0062, 0x0002, vr, 3) + b"abc"
+    put(orthanc, odd)
+    orthanc.put(odd.SOPInstanceUID, whole[:pixels] + segments + whole[pixels:])
+    assert delete_earlier(archive, TASK, UID) == 0
+    assert odd.SOPInstanceUID in orthanc.instances
 
 
 @pytest.mark.parametrize("uid", ["1.2.3", "2.25.3"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -646,6 +646,24 @@ def test_one_instance_that_orthanc_cannot_tell_of_holds_up_no_other(bench: Bench
     assert ill is not None
     assert ill.reason == "Orthanc answered 500 to /instances/…/file"
     assert bench.around.health.snapshot()["alarms"] == []
+
+
+def test_one_instance_at_which_we_fail_ourselves_holds_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_once(bench)
+
+    def fail(*_: object) -> NoReturn:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("adjuvant.intake.outdated", fail)
+    overwrite(bench)
+    bench.orthanc.put("b", to_bytes(nm_dataset(thyroid_counts(128, 128))))
+    for name in ("a", "b"):
+        bench.around.inbox.offer(name, None)
+    bench.work_until(lambda: bench.around.ledger.counts()["done"] == 2 and bench.orthanc.stores > 6)
+    assert len(bench.around.inbox) == 0
+    assert any("what was made of it is unknown: unexpected KeyError" in one for one in bench.lines)
 
 
 def test_what_is_queued_is_read_also_while_the_change_log_cannot_be_read(bench: Bench) -> None:
