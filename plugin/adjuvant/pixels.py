@@ -41,6 +41,8 @@ LOSSLESS = {
 }
 LOSSY = {uids.JPEGBaseline8Bit, uids.JPEGExtended12Bit, uids.JPEGLSNearLossless}
 
+EXTENDED_OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+
 # PS3.3 C.7.6.3.1.2; anything else in a header is not repeated in a message.
 PHOTOMETRIC = {
     "MONOCHROME1",
@@ -177,7 +179,14 @@ def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
 
 def require_honest_frames(source: Dataset, layout: Layout) -> None:
     """No compressed frame asks its decoder for more memory than the header says; else Refusal
-    (pixel-data)."""
+    (pixel-data).
+
+    An Extended Offset Table is refused: with it the decoder may take other frames than those that
+    are looked at here. Only images beyond 4 GB need one (PS3.3 C.7.6.3.1.8).
+    """
+    for keyword in EXTENDED_OFFSETS:
+        if keyword in source:
+            raise Refusal("pixel-data", f"{keyword} is present, by which frames are not read here")
     pixels, syntax = source.PixelData, _syntax(source)
     for frame in generate_frames(pixels, number_of_frames=layout.frames):
         if syntax == uids.RLELossless:

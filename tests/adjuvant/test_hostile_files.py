@@ -27,7 +27,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from adjuvant import pixels
 from adjuvant.codestream import Declared, declared_size
+from adjuvant.errors import Refusal
+from adjuvant.image import Limits, read_scan
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -262,3 +265,20 @@ def test_the_size_that_a_true_stream_declares_is_found(syntax: str) -> None:
 )
 def test_a_stream_without_a_size_has_none(syntax: str, frame: bytes) -> None:
     assert declared_size(frame, syntax) is None
+
+
+def test_a_frame_that_an_extended_offset_table_points_at_is_never_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the table the decoder sees the first stream, with it the second one."""
+    honest = first_frame(scan(JPEGLSLossless))
+    at = honest.index(b"\xff\xf7") + 5
+    huge = honest[:at] + b"\xff" * 4 + honest[at + 4 :]
+    dataset = scan(JPEGLSLossless)
+    dataset.PixelData = encapsulate([honest + huge], has_bot=False)
+    dataset.ExtendedOffsetTable = struct.pack("<Q", len(honest))
+    dataset.ExtendedOffsetTableLengths = struct.pack("<Q", len(huge))
+    monkeypatch.setattr(pixels, "pixel_array", lambda _: pytest.fail("it is decoded"))
+    with pytest.raises(Refusal, match="ExtendedOffsetTable is present") as refused:
+        read_scan(to_bytes(dataset), Limits())
+    assert refused.value.code == "pixel-data"
