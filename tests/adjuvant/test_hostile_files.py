@@ -267,6 +267,24 @@ def test_a_stream_without_a_size_has_none(syntax: str, frame: bytes) -> None:
     assert declared_size(frame, syntax) is None
 
 
+START = struct.pack(">HHBHHBBBB", 0xFFC3, 11, 16, 64, 64, 1, 1, 0x11, 0)
+
+
+@pytest.mark.parametrize("before", [b"\xff\xe0\0\4ab", b"\xff\xff\xfe\0\2", b"\xff\xc4\0\3a"])
+def test_a_size_behind_other_segments_is_found(before: bytes) -> None:
+    assert declared_size(b"\xff\xd8" + before + START, JPEGLosslessSV1) == Declared(64, 64, 1)
+
+
+@pytest.mark.parametrize("marker", [0x01, 0xC8, 0xD0, 0xD8, 0xD9, 0xDC, 0xDE, 0xF0])
+def test_a_size_behind_a_marker_that_decoders_skip_otherwise_is_not_believed(marker: int) -> None:
+    frame = b"\xff\xd8" + bytes([0xFF, marker]) + b"\0\4ab" + START
+    assert declared_size(frame, JPEGLosslessSV1) is None
+
+
+def test_a_size_behind_a_segment_that_is_shorter_than_its_length_is_not_believed() -> None:
+    assert declared_size(b"\xff\xd8\xff\xe0\0\0" + START, JPEGLosslessSV1) is None
+
+
 def test_a_frame_that_an_extended_offset_table_points_at_is_never_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
