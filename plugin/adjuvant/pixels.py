@@ -16,9 +16,10 @@ from pydicom import uid as uids
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
 
-from adjuvant.codestream import declared_size, rle_is_bounded
+from adjuvant.codestream import JPEG_2000, declared_size, rle_is_bounded
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, numbers, quiet, text, uid, value, whole_number
+from adjuvant.jpeg_2000 import is_bounded
 from adjuvant.preprocess import Image
 
 NATIVE = {
@@ -199,6 +200,8 @@ def require_honest_frames(source: Dataset, layout: Layout) -> None:
             size_said = f"{declared.rows} x {declared.columns}" if declared else "of unknown size"
             wanted = f"{layout.rows} x {layout.columns}"
             raise Refusal("pixel-data", f"a compressed frame is {size_said}, not {wanted}")
+        if syntax in JPEG_2000 and not is_bounded(frame):
+            raise Refusal("pixel-data", "a JPEG 2000 frame is cut into too many or unknown parts")
 
 
 def rescale(source: Dataset, stored: NDArray[Any]) -> Image:

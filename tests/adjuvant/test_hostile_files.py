@@ -31,6 +31,7 @@ from adjuvant import pixels
 from adjuvant.codestream import Declared, declared_size
 from adjuvant.errors import Refusal
 from adjuvant.image import Limits, read_scan
+from adjuvant.jpeg_2000 import is_bounded
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,28 @@ def jpeg_2000() -> bytes:
     frame = first_frame(scan(JPEG2000Lossless))
     huge = struct.pack(">6I", 65535, 65535, 0, 0, 65535, 65535)
     return with_stream(JPEG2000Lossless, frame[:8] + huge + frame[32:])
+
+
+def cut_jpeg_2000(
+    side: int, tile: int | None = None, precincts: bytes = b"", layers: int = 1, tail: bytes = b""
+) -> bytes:
+    """An empty stream (side, side); `tail` stands at the end of its only tile's header."""
+    siz = struct.pack(">HHH8IH", 0xFF51, 41, 0, side, side, 0, 0, *2 * [tile or side], 0, 0, 1)
+    levels = len(precincts) - 1 if precincts else 5
+    cod = struct.pack(">HHBBHB", 0xFF52, 12 + len(precincts), bool(precincts), 0, layers, 0)
+    cod += bytes([levels, 4, 4, 0, 1]) + precincts
+    steps = bytes(3 * levels + 1)
+    qcd = struct.pack(">HHB", 0xFF5C, 3 + len(steps), 0x40) + steps
+    sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 14 + len(tail), 0, 1)
+    return b"\xff\x4f" + siz + b"\x0f\x01\x01" + cod + qcd + sot + tail + b"\xff\x93\xff\xd9"
+
+
+def jpeg_2000_of_a_million_precincts() -> bytes:
+    dataset = scan(RLELossless)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.Rows = dataset.Columns = 2048
+    dataset.PixelData = encapsulate([cut_jpeg_2000(2048, precincts=b"\0\0")])
+    return to_bytes(dataset)
 
 
 def jpeg_2000_in_a_box() -> bytes:
@@ -164,6 +187,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "2**31 frames": (lambda: huge_matrix(NumberOfFrames=2**31 - 1), "frames"),
     "JPEG-LS": (jpeg_ls, "pixel-data"),
     "JPEG 2000": (jpeg_2000, "pixel-data"),
+    "JPEG 2000 of a million precincts": (jpeg_2000_of_a_million_precincts, "pixel-data"),
     "JPEG 2000 in a box": (jpeg_2000_in_a_box, "pixel-data"),
     "JPEG lossless": (jpeg_lossless, "pixel-data"),
     "RLE": (rle, "pixel-data"),
@@ -283,6 +307,54 @@ def test_a_size_behind_a_marker_that_decoders_skip_otherwise_is_not_believed(mar
 
 def test_a_size_behind_a_segment_that_is_shorter_than_its_length_is_not_believed() -> None:
     assert declared_size(b"\xff\xd8\xff\xe0\0\0" + START, JPEGLosslessSV1) is None
+
+
+@pytest.mark.parametrize("side", [32, 64, 100, 1024])
+def test_a_jpeg_2000_stream_of_an_encoder_is_bounded(side: int) -> None:
+    dataset = nm_dataset(thyroid_counts(side, side))
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    assert is_bounded(first_frame(dataset))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        cut_jpeg_2000(2048, tile=64),
+        cut_jpeg_2000(2048, precincts=b"\x22\x33\x44\x55\x66\x77"),  # as OpenJPEG halves them
+        cut_jpeg_2000(64, precincts=b"\0\x11\x22\x33\x44\x55"),
+        cut_jpeg_2000(64, layers=20, tail=b"\xff\x64\0\x05\0\1a"),
+    ],
+    ids=["tiles", "precincts", "small ones", "layers"],
+)
+def test_a_jpeg_2000_stream_in_few_parts_is_bounded(frame: bytes) -> None:
+    assert is_bounded(frame)
+
+
+COARSE = cut_jpeg_2000(64)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        cut_jpeg_2000(2048, tile=9),
+        cut_jpeg_2000(2048, precincts=b"\0\0"),
+        cut_jpeg_2000(64, layers=65535),
+        cut_jpeg_2000(64, tile=64, tail=b"\xff\x52\0\x0e\1\0\0\1\0\1\4\4\0\1\0\0"),
+        cut_jpeg_2000(64, tail=b"\xff\x53\0\x0b\0\1\1\4\4\0\1\0\0"),
+        COARSE.replace(b"\xff\x5c", b"\xff\x53\0\x0b\0\1\1\4\4\0\1\0\0\xff\x5c"),
+        COARSE.replace(b"\xff\x5c", b"\xff\x70\0\x04ab\xff\x5c"),
+        COARSE.replace(b"\xff\x5c", COARSE[COARSE.index(b"\xff\x52") :]),
+        COARSE.replace(b"\xff\x52", b"\xff\x64"),
+        COARSE[:-20],
+        COARSE[:45],
+    ],
+    ids=[
+        *("tiles", "precincts", "layers", "COD of a tile", "COC of a tile", "COC", "unknown"),
+        *("second COD", "no COD", "no tile", "nothing"),
+    ],
+)
+def test_a_jpeg_2000_stream_in_too_many_or_unknown_parts_is_not(frame: bytes) -> None:
+    assert not is_bounded(frame)
 
 
 def test_a_frame_that_an_extended_offset_table_points_at_is_never_decoded(
