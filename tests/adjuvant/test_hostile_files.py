@@ -125,13 +125,42 @@ def deflated(vr: bytes = b"UI") -> bytes:
     return head + b"".join(packer.compress(zeros) for _ in range(150)) + packer.flush()
 
 
+def many_items(group: int, element: int, count: int) -> bytes:
+    begin = struct.pack("<HH2sHI", group, element, b"SQ", 0, 0xFFFFFFFF)
+    return begin + b"\xfe\xff\x00\xe0\0\0\0\0" * count + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
 def items() -> bytes:
     """Millions of empty items in one sequence, each of which becomes a data set."""
     whole = to_bytes(scan())
     at = whole.index(b"\x54\x00\x12\x00SQ")  # EnergyWindowInformationSequence
-    many = struct.pack("<HH2sHI", 0x0054, 0x0011, b"SQ", 0, 0xFFFFFFFF)
-    many += b"\xfe\xff\x00\xe0\0\0\0\0" * MB
-    return whole[:at] + many + b"\xfe\xff\xdd\xe0\0\0\0\0" + whole[at:]
+    return whole[:at] + many_items(0x0054, 0x0011, MB) + whole[at:]
+
+
+def in_the_meta(more: bytes) -> bytes:
+    """A file whose File Meta Information ends with this."""
+    whole = to_bytes(scan())
+    length = int.from_bytes(whole[140:144], "little")
+    told = struct.pack("<I", length + len(more))
+    return whole[:140] + told + whole[144 : 144 + length] + more + whole[144 + length :]
+
+
+def items_in_the_meta() -> bytes:
+    """As above, where the transfer syntax is not known yet."""
+    return in_the_meta(many_items(0x0002, 0x0200, MB))
+
+
+def elements_in_the_meta() -> bytes:
+    return in_the_meta(struct.pack("<HH4s", 2, 0x0200, b"LO\0\0") * (4 * MB))
+
+
+def items_deflated() -> bytes:
+    dataset = scan()
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    whole = to_bytes(dataset)
+    begin = 144 + int.from_bytes(whole[140:144], "little")
+    packer = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    return whole[:begin] + packer.compress(many_items(0x0008, 0x1115, MB)) + packer.flush()
 
 
 def elements() -> bytes:
@@ -194,6 +223,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "deflated": (deflated, "matrix"),
     "deflated, under another VR": (lambda: deflated(b"LO"), "matrix"),
     "items": (items, "not-dicom"),
+    "items, deflated": (items_deflated, "not-dicom"),
+    "items in the meta": (items_in_the_meta, "not-dicom"),
+    "elements in the meta": (elements_in_the_meta, "not-dicom"),
     "elements": (elements, "not-dicom"),
     "character sets": (character_sets, "not-dicom"),
 }
