@@ -26,6 +26,7 @@ ENDED_LOOK_S = 0.25
 ENDED_LOOKS = 3
 ENDED_AGAIN_S = 0.05
 ENDED = "Orthanc's HTTP server takes no connections any more: Orthanc ends, or has to be restarted"
+FORBIDDEN = "A page of another site may change nothing here (Sec-Fetch-Site: cross-site)"
 
 
 class Plugin:
@@ -202,11 +203,13 @@ class Plugin:
 
     def answer(self, request):
         """HTTP status and document; after that, where it is known, the method that is allowed."""
-        path = (request.get("groups") or ("",))[0]
+        path, headers = (request.get("groups") or ("",))[0], request.get("headers") or {}
+        if request["method"] != "GET" and headers.get("sec-fetch-site") == "cross-site":
+            return 403, {"error": "Forbidden", "details": FORBIDDEN}
         desk = self.open()
         if desk is not None:
             query, body = request.get("get") or {}, request.get("body") or b""
-            user = _user(request.get("headers") or {}) if self.has_users else ""
+            user = _user(headers) if self.has_users else ""
             asked = self.api.Request(request["method"], path, query, body, user)
             return self.api.answer(asked, desk)
         if path == "status":

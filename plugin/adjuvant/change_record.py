@@ -108,6 +108,8 @@ class ChangeRecord:
         """Append and synchronise; a line that could not be written whole is taken back."""
         try:
             size = self._path.stat().st_size if self._path.exists() else 0
+            if size + len(line) > LARGEST:  # it could not be read any more
+                raise RecordFault(f"{self._path} would be larger than {LARGEST} bytes")
             try:
                 self._append(line)
             except OSError:

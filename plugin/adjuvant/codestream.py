@@ -14,6 +14,9 @@ SOI = b"\xff\xd8"
 SOC_SIZ = b"\xff\x4f\xff\x51"
 # JPEG's start of frame in all its processes (ISO 10918-1 table B.1), and that of JPEG-LS.
 STARTS_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
+# DHT, DAC, DQT, DRI, APPn, JPEG-LS parameters and COM: all that may stand before it, each with a
+# length. Others, such as TEM and RSTn, have none, and a decoder would read on elsewhere than we.
+BEFORE_START_OF_FRAME = frozenset({0xC4, 0xCC, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE})
 RLE_HEADER_BYTES = 64
 JPEG_2000 = frozenset(
     {
@@ -51,8 +54,10 @@ def _jpeg(frame: bytes) -> Declared | None:
         elif marker in STARTS_OF_FRAME:
             rows, columns = _number(frame, at + 5, 2), _number(frame, at + 7, 2)
             return Declared(rows, columns, frame[at + 9])
-        else:
+        elif marker in BEFORE_START_OF_FRAME and _number(frame, at + 2, 2) >= 2:
             at += 2 + _number(frame, at + 2, 2)
+        else:
+            break
     return None
 
 

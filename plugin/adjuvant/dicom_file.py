@@ -27,6 +27,7 @@ PIXEL_DATA = Tag("PixelData")
 FIRST_PIXELS = Tag("FloatPixelData")
 SPECIFIC_CHARACTER_SET = Tag("SpecificCharacterSet")
 MAXIMUM_INFLATED_BYTES = 2**27
+MAXIMUM_META_BYTES = 2**16
 MAXIMUM_HEADER_BYTES = 2**23
 MAXIMUM_ELEMENTS = 20_000
 MAXIMUM_ITEMS = 10_000
@@ -43,6 +44,7 @@ def parse(data: bytes, *, pixels: bool) -> Dataset:
     """
     try:
         with quiet():
+            _require_few_items(data)
             return _parse(_inflated(data), pixels)
     except InvalidDicomError:
         raise Refusal("not-dicom", "the file is not DICOM: it has no DICM prefix") from None
@@ -51,9 +53,12 @@ def parse(data: bytes, *, pixels: bool) -> Dataset:
         raise Refusal("not-dicom", f"the file cannot be read as DICOM ({kind})") from None
 
 
-def _parse(data: bytes, pixels: bool) -> Dataset:
+def _require_few_items(data: bytes) -> None:
     if sum(data.count(item) for item in ITEMS) > MAXIMUM_ITEMS:
         raise Refusal("not-dicom", f"the file has more than {MAXIMUM_ITEMS} sequence items")
+
+
+def _parse(data: bytes, pixels: bool) -> Dataset:
     if len(data) > MAXIMUM_HEADER_BYTES:
         until = _Until(pixels=False)
         source = read_partial(BytesIO(data[:MAXIMUM_HEADER_BYTES]), until)
@@ -87,18 +92,21 @@ class _Until:
 
 def _inflated(data: bytes) -> bytes:
     """A deflated file as an uncompressed one, any other as it is."""
-    source = BytesIO(data)
+    source = BytesIO(data[:MAXIMUM_META_BYTES])
     read_preamble(source, False)
     meta = _read_file_meta_info(source)
+    if source.tell() >= MAXIMUM_META_BYTES:
+        raise Refusal("not-dicom", f"its File Meta Information exceeds {MAXIMUM_META_BYTES} bytes")
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return data
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacked = inflater.decompress(source.read(), MAXIMUM_INFLATED_BYTES)
+    unpacked = inflater.decompress(data[source.tell() :], MAXIMUM_INFLATED_BYTES)
     if inflater.unconsumed_tail:
         limit = MAXIMUM_INFLATED_BYTES >> 20
         raise Refusal("matrix", f"the deflated data set unpacks to more than {limit} MiB")
     if not inflater.eof:
         raise Refusal("not-dicom", "the deflated data set cannot be unpacked")
+    _require_few_items(unpacked)
     return data[:132] + _meta_of_uncompressed(meta) + unpacked
 
 

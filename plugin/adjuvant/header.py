@@ -40,6 +40,8 @@ UNREADABLE = (
 )
 
 MAXIMUM_VALUE_BYTES = 2**17
+# As it is converted anew by each who asks. Those of a planar scan have some kB.
+MAXIMUM_SEQUENCE_BYTES = 2**20
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def quiet() -> Iterator[None]:
 
 
 def value(header: Dataset, keyword: str | int) -> Any:
-    """The value of one attribute, or None where it is absent, empty or cannot be converted.
+    """The value of one attribute, or None where it is absent, empty, far too long or no value.
 
     `keyword` may be the number of a tag instead, as in all functions that call this one.
     """
@@ -59,7 +61,8 @@ def value(header: Dataset, keyword: str | int) -> Any:
     if element is None or element.value is None:
         return None
     if isinstance(element, RawDataElement):
-        if len(element.value) > MAXIMUM_VALUE_BYTES and not _is_sequence(keyword):
+        limit = MAXIMUM_SEQUENCE_BYTES if _is_sequence(keyword) else MAXIMUM_VALUE_BYTES
+        if len(element.value) > limit:
             return None  # millions of values are none that we ask for
         try:
             with quiet():

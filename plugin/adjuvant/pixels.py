@@ -16,9 +16,10 @@ from pydicom import uid as uids
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
 
-from adjuvant.codestream import declared_size, rle_is_bounded
+from adjuvant.codestream import JPEG_2000, declared_size, rle_is_bounded
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, numbers, quiet, text, uid, value, whole_number
+from adjuvant.jpeg_2000 import is_bounded
 from adjuvant.preprocess import Image
 
 NATIVE = {
@@ -40,6 +41,8 @@ LOSSLESS = {
     uids.HTJ2K,
 }
 LOSSY = {uids.JPEGBaseline8Bit, uids.JPEGExtended12Bit, uids.JPEGLSNearLossless}
+
+EXTENDED_OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 # PS3.3 C.7.6.3.1.2; anything else in a header is not repeated in a message.
 PHOTOMETRIC = {
@@ -177,7 +180,14 @@ def decode(source: Dataset, layout: Layout) -> NDArray[Any]:
 
 def require_honest_frames(source: Dataset, layout: Layout) -> None:
     """No compressed frame asks its decoder for more memory than the header says; else Refusal
-    (pixel-data)."""
+    (pixel-data).
+
+    An Extended Offset Table is refused: with it the decoder may take other frames than those that
+    are looked at here. Only images beyond 4 GB need one (PS3.3 C.7.6.3.1.8).
+    """
+    for keyword in EXTENDED_OFFSETS:
+        if keyword in source:
+            raise Refusal("pixel-data", f"{keyword} is present, by which frames are not read here")
     pixels, syntax = source.PixelData, _syntax(source)
     for frame in generate_frames(pixels, number_of_frames=layout.frames):
         if syntax == uids.RLELossless:
@@ -190,6 +200,8 @@ def require_honest_frames(source: Dataset, layout: Layout) -> None:
             size_said = f"{declared.rows} x {declared.columns}" if declared else "of unknown size"
             wanted = f"{layout.rows} x {layout.columns}"
             raise Refusal("pixel-data", f"a compressed frame is {size_said}, not {wanted}")
+        if syntax in JPEG_2000 and not is_bounded(frame):
+            raise Refusal("pixel-data", "a JPEG 2000 frame is cut into too many or unknown parts")
 
 
 def rescale(source: Dataset, stored: NDArray[Any]) -> Image:

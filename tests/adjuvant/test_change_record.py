@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adjuvant import change_record
 from adjuvant.change_record import BEGINNING, ChangeRecord, RecordFault, digest
 
 
@@ -96,6 +97,16 @@ def test_a_full_disk_leaves_what_was_written(path: Path, monkeypatch: pytest.Mon
     assert ChangeRecord(path).entries("thyroid") == record.entries("thyroid")
     assert ChangeRecord(path).fault is None
     assert len(record.entries("thyroid")) == 3
+
+
+def test_a_full_record_refuses_the_change_and_can_still_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = fill(path)
+    monkeypatch.setattr(change_record, "LARGEST", path.stat().st_size + 10)
+    with pytest.raises(RecordFault, match=r"would be larger than"):
+        record.append({"model": "thyroid", "change": "activated"})
+    assert ChangeRecord(path).entries() == record.entries()
 
 
 def test_a_record_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 from pydicom import Dataset
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
-from adjuvant.header import items, numbers, text, value, values, whole_number
+from adjuvant.header import (
+    MAXIMUM_SEQUENCE_BYTES,
+    items,
+    numbers,
+    text,
+    value,
+    values,
+    whole_number,
+)
 from adjuvant.rules.attribute import parse_attribute
 
 KEYWORD = "PhotometricInterpretation"
@@ -56,3 +65,14 @@ def test_an_absent_value_and_an_empty_one_are_the_same() -> None:
     for keyword in ("ImageType", "Rows"):
         assert value(header, keyword) is None
         assert (values(header, keyword), text(header, keyword)) == ([], "")
+
+
+@pytest.mark.parametrize(("more", "count"), [(0, MAXIMUM_SEQUENCE_BYTES // 4096), (1, 0)])
+def test_a_sequence_that_takes_long_to_convert_counts_as_absent(more: int, count: int) -> None:
+    """A file may hold megabytes of it, and every condition of a rule asks again."""
+    tag = Tag("RequestAttributesSequence")
+    element = b"\x32\x10\x60\x10" + (4080).to_bytes(4, "little") + b" " * 4080
+    item = b"\xfe\xff\x00\xe0" + len(element).to_bytes(4, "little") + element
+    written = item * (MAXIMUM_SEQUENCE_BYTES // len(item) + more)
+    raw = RawDataElement(tag, "SQ", len(written), written, 0, True, True)
+    assert len(items(Dataset({tag: raw}), "RequestAttributesSequence")) == count

@@ -27,7 +27,11 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from adjuvant import pixels
 from adjuvant.codestream import Declared, declared_size
+from adjuvant.errors import Refusal
+from adjuvant.image import Limits, read_scan
+from adjuvant.jpeg_2000 import is_bounded
 from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +74,28 @@ def jpeg_2000() -> bytes:
     return with_stream(JPEG2000Lossless, frame[:8] + huge + frame[32:])
 
 
+def cut_jpeg_2000(
+    side: int, tile: int | None = None, precincts: bytes = b"", layers: int = 1, tail: bytes = b""
+) -> bytes:
+    """An empty stream (side, side); `tail` stands at the end of its only tile's header."""
+    siz = struct.pack(">HHH8IH", 0xFF51, 41, 0, side, side, 0, 0, *2 * [tile or side], 0, 0, 1)
+    levels = len(precincts) - 1 if precincts else 5
+    cod = struct.pack(">HHBBHB", 0xFF52, 12 + len(precincts), bool(precincts), 0, layers, 0)
+    cod += bytes([levels, 4, 4, 0, 1]) + precincts
+    steps = bytes(3 * levels + 1)
+    qcd = struct.pack(">HHB", 0xFF5C, 3 + len(steps), 0x40) + steps
+    sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 14 + len(tail), 0, 1)
+    return b"\xff\x4f" + siz + b"\x0f\x01\x01" + cod + qcd + sot + tail + b"\xff\x93\xff\xd9"
+
+
+def jpeg_2000_of_a_million_precincts() -> bytes:
+    dataset = scan(RLELossless)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.Rows = dataset.Columns = 2048
+    dataset.PixelData = encapsulate([cut_jpeg_2000(2048, precincts=b"\0\0")])
+    return to_bytes(dataset)
+
+
 def jpeg_2000_in_a_box() -> bytes:
     """A JP2 file, which the standard forbids here, may hold any stream."""
     box = struct.pack(">I4sI", 12, b"jP  ", 0x0D0A870A)
@@ -99,13 +125,42 @@ def deflated(vr: bytes = b"UI") -> bytes:
     return head + b"".join(packer.compress(zeros) for _ in range(150)) + packer.flush()
 
 
+def many_items(group: int, element: int, count: int) -> bytes:
+    begin = struct.pack("<HH2sHI", group, element, b"SQ", 0, 0xFFFFFFFF)
+    return begin + b"\xfe\xff\x00\xe0\0\0\0\0" * count + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
 def items() -> bytes:
     """Millions of empty items in one sequence, each of which becomes a data set."""
     whole = to_bytes(scan())
     at = whole.index(b"\x54\x00\x12\x00SQ")  # EnergyWindowInformationSequence
-    many = struct.pack("<HH2sHI", 0x0054, 0x0011, b"SQ", 0, 0xFFFFFFFF)
-    many += b"\xfe\xff\x00\xe0\0\0\0\0" * MB
-    return whole[:at] + many + b"\xfe\xff\xdd\xe0\0\0\0\0" + whole[at:]
+    return whole[:at] + many_items(0x0054, 0x0011, MB) + whole[at:]
+
+
+def in_the_meta(more: bytes) -> bytes:
+    """A file whose File Meta Information ends with this."""
+    whole = to_bytes(scan())
+    length = int.from_bytes(whole[140:144], "little")
+    told = struct.pack("<I", length + len(more))
+    return whole[:140] + told + whole[144 : 144 + length] + more + whole[144 + length :]
+
+
+def items_in_the_meta() -> bytes:
+    """As above, where the transfer syntax is not known yet."""
+    return in_the_meta(many_items(0x0002, 0x0200, MB))
+
+
+def elements_in_the_meta() -> bytes:
+    return in_the_meta(struct.pack("<HH4s", 2, 0x0200, b"LO\0\0") * (4 * MB))
+
+
+def items_deflated() -> bytes:
+    dataset = scan()
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    whole = to_bytes(dataset)
+    begin = 144 + int.from_bytes(whole[140:144], "little")
+    packer = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    return whole[:begin] + packer.compress(many_items(0x0008, 0x1115, MB)) + packer.flush()
 
 
 def elements() -> bytes:
@@ -161,12 +216,16 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "2**31 frames": (lambda: huge_matrix(NumberOfFrames=2**31 - 1), "frames"),
     "JPEG-LS": (jpeg_ls, "pixel-data"),
     "JPEG 2000": (jpeg_2000, "pixel-data"),
+    "JPEG 2000 of a million precincts": (jpeg_2000_of_a_million_precincts, "pixel-data"),
     "JPEG 2000 in a box": (jpeg_2000_in_a_box, "pixel-data"),
     "JPEG lossless": (jpeg_lossless, "pixel-data"),
     "RLE": (rle, "pixel-data"),
     "deflated": (deflated, "matrix"),
     "deflated, under another VR": (lambda: deflated(b"LO"), "matrix"),
     "items": (items, "not-dicom"),
+    "items, deflated": (items_deflated, "not-dicom"),
+    "items in the meta": (items_in_the_meta, "not-dicom"),
+    "elements in the meta": (elements_in_the_meta, "not-dicom"),
     "elements": (elements, "not-dicom"),
     "character sets": (character_sets, "not-dicom"),
 }
@@ -262,3 +321,86 @@ def test_the_size_that_a_true_stream_declares_is_found(syntax: str) -> None:
 )
 def test_a_stream_without_a_size_has_none(syntax: str, frame: bytes) -> None:
     assert declared_size(frame, syntax) is None
+
+
+START = struct.pack(">HHBHHBBBB", 0xFFC3, 11, 16, 64, 64, 1, 1, 0x11, 0)
+
+
+@pytest.mark.parametrize("before", [b"\xff\xe0\0\4ab", b"\xff\xff\xfe\0\2", b"\xff\xc4\0\3a"])
+def test_a_size_behind_other_segments_is_found(before: bytes) -> None:
+    assert declared_size(b"\xff\xd8" + before + START, JPEGLosslessSV1) == Declared(64, 64, 1)
+
+
+@pytest.mark.parametrize("marker", [0x01, 0xC8, 0xD0, 0xD8, 0xD9, 0xDC, 0xDE, 0xF0])
+def test_a_size_behind_a_marker_that_decoders_skip_otherwise_is_not_believed(marker: int) -> None:
+    frame = b"\xff\xd8" + bytes([0xFF, marker]) + b"\0\4ab" + START
+    assert declared_size(frame, JPEGLosslessSV1) is None
+
+
+def test_a_size_behind_a_segment_that_is_shorter_than_its_length_is_not_believed() -> None:
+    assert declared_size(b"\xff\xd8\xff\xe0\0\0" + START, JPEGLosslessSV1) is None
+
+
+@pytest.mark.parametrize("side", [32, 64, 100, 1024])
+def test_a_jpeg_2000_stream_of_an_encoder_is_bounded(side: int) -> None:
+    dataset = nm_dataset(thyroid_counts(side, side))
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    assert is_bounded(first_frame(dataset))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        cut_jpeg_2000(2048, tile=64),
+        cut_jpeg_2000(2048, precincts=b"\x22\x33\x44\x55\x66\x77"),  # as OpenJPEG halves them
+        cut_jpeg_2000(64, precincts=b"\0\x11\x22\x33\x44\x55"),
+        cut_jpeg_2000(64, layers=20, tail=b"\xff\x64\0\x05\0\1a"),
+    ],
+    ids=["tiles", "precincts", "small ones", "layers"],
+)
+def test_a_jpeg_2000_stream_in_few_parts_is_bounded(frame: bytes) -> None:
+    assert is_bounded(frame)
+
+
+COARSE = cut_jpeg_2000(64)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        cut_jpeg_2000(2048, tile=9),
+        cut_jpeg_2000(2048, precincts=b"\0\0"),
+        cut_jpeg_2000(64, layers=65535),
+        cut_jpeg_2000(64, tile=64, tail=b"\xff\x52\0\x0e\1\0\0\1\0\1\4\4\0\1\0\0"),
+        cut_jpeg_2000(64, tail=b"\xff\x53\0\x0b\0\1\1\4\4\0\1\0\0"),
+        COARSE.replace(b"\xff\x5c", b"\xff\x53\0\x0b\0\1\1\4\4\0\1\0\0\xff\x5c"),
+        COARSE.replace(b"\xff\x5c", b"\xff\x70\0\x04ab\xff\x5c"),
+        COARSE.replace(b"\xff\x5c", COARSE[COARSE.index(b"\xff\x52") :]),
+        COARSE.replace(b"\xff\x52", b"\xff\x64"),
+        COARSE[:-20],
+        COARSE[:45],
+    ],
+    ids=[
+        *("tiles", "precincts", "layers", "COD of a tile", "COC of a tile", "COC", "unknown"),
+        *("second COD", "no COD", "no tile", "nothing"),
+    ],
+)
+def test_a_jpeg_2000_stream_in_too_many_or_unknown_parts_is_not(frame: bytes) -> None:
+    assert not is_bounded(frame)
+
+
+def test_a_frame_that_an_extended_offset_table_points_at_is_never_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the table the decoder sees the first stream, with it the second one."""
+    honest = first_frame(scan(JPEGLSLossless))
+    at = honest.index(b"\xff\xf7") + 5
+    huge = honest[:at] + b"\xff" * 4 + honest[at + 4 :]
+    dataset = scan(JPEGLSLossless)
+    dataset.PixelData = encapsulate([honest + huge], has_bot=False)
+    dataset.ExtendedOffsetTable = struct.pack("<Q", len(honest))
+    dataset.ExtendedOffsetTableLengths = struct.pack("<Q", len(huge))
+    monkeypatch.setattr(pixels, "pixel_array", lambda _: pytest.fail("it is decoded"))
+    with pytest.raises(Refusal, match="ExtendedOffsetTable is present") as refused:
+        read_scan(to_bytes(dataset), Limits())
+    assert refused.value.code == "pixel-data"

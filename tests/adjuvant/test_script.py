@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adjuvant import listening
+from adjuvant import api, listening
 from adjuvant.api import Desk
 from adjuvant.health import Health
 from adjuvant.inbox import Inbox
@@ -73,3 +73,37 @@ def test_who_stops_says_so(script: ModuleType, looks: list[bool | None]) -> None
     board = plugin.desk.health.snapshot()
     assert board["state"] == "off"
     assert "takes no connections" in board["reason"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_page_of_another_site_changes_nothing(script: ModuleType, method: str) -> None:
+    plugin = script.Plugin()
+    plugin.open = lambda: pytest.fail("it is asked")
+    headers = {"sec-fetch-site": "cross-site", "origin": "https://elsewhere.example"}
+    status, problem = plugin.answer({"method": method, "groups": ("pause",), "headers": headers})
+    assert (status, problem["error"]) == (403, "Forbidden")
+    assert "another site" in problem["details"]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("POST", None),  # older Orthanc
+        ("POST", {}),  # curl, Lua
+        ("POST", {"sec-fetch-site": "same-origin"}),  # Orthanc Explorer
+        ("POST", {"sec-fetch-site": "same-site"}),  # a viewer on another port
+        ("POST", {"sec-fetch-site": "none"}),  # typed by a person
+        ("POST", {"origin": "https://pacs.example", "host": "localhost:8042"}),  # behind a proxy
+        ("GET", {"sec-fetch-site": "cross-site"}),  # changes nothing
+    ],
+)
+def test_everybody_else_is_answered(
+    script: ModuleType, method: str, headers: dict[str, str] | None
+) -> None:
+    plugin, asked = script.Plugin(), []
+    plugin.desk = Desk(Health("0.1.0"), Inbox())
+    plugin.api = api
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "answer", lambda request, desk: asked.append(request) or (200, {}))
+        plugin.answer({"method": method, "groups": ("pause",), "headers": headers})
+    assert [request.method for request in asked] == [method]

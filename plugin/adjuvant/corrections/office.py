@@ -11,7 +11,7 @@ from adjuvant.corrections.desk import CorrectionDesk
 from adjuvant.corrections.register import INDEX_FILE, Register, RegisterCorrupt
 from adjuvant.corrections.watch import ALARM, Watch
 from adjuvant.database import set_aside
-from adjuvant.errors import Fault
+from adjuvant.errors import explain
 from adjuvant.health import Health, Log
 
 TIMEOUT_S = (5.0, 60.0)  # nobody waits for it
@@ -56,8 +56,8 @@ class Office:
                 self._ends,
             )
             self._watch.start(since)
-        except Fault as fault:
-            what = f"corrections are not looked for: {fault}"
+        except Exception as fault:  # whatever it is, scans are read without it
+            what = f"corrections are not looked for: {explain(fault)}"
             if health.alarm(ALARM, what):
                 log.error(f"alarm: {what}")
             return None

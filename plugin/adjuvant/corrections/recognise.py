@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from adjuvant.archive import Archive
 from adjuvant.corrections.difference import Difference, Outlines, difference, outlines_on
 from adjuvant.corrections.register import Found
+from adjuvant.dicom_file import parse
 from adjuvant.errors import Refusal
 from adjuvant.header import UNREADABLE, quiet, text, values
 from adjuvant.image import read_header
@@ -104,9 +104,10 @@ class Recogniser:
 
     def _if_ours(self, instance: str, scan: str) -> Iterator[_Ours]:
         try:
-            source = _parse(self._archive.read(instance))
-            interpretation = self._interpretation(source, (scan,))
+            data = self._archive.read(instance)
+            interpretation = self._interpretation(read_header(data), (scan,))
             if interpretation is not None:
+                source = _parse(data)
                 yield _Ours(instance, interpretation, source, outlines_on(source, scan))
         except (Refusal, *UNREADABLE):
             return
@@ -190,7 +191,8 @@ def _short(written: str) -> str:
 
 
 def _parse(data: bytes) -> Dataset:
+    """With pixels, all values converted; raises Refusal, and UNREADABLE where one cannot be."""
+    source = parse(data, pixels=True)
     with quiet():
-        source = dcmread(BytesIO(data))
         source.decode()
     return source

@@ -265,14 +265,15 @@ class Register:
         return None
 
     def _apply(self, database: sqlite3.Connection, entry: Mapping[str, Any]) -> None:
-        if entry.get("decision") in STATES:
+        """A line of the record that SQLite cannot hold is passed over: it must not keep the others
+        from being read."""
+        keys = ("decision", "who", "at", "instance", "source", "sha256_of_file")
+        values = [entry.get(key) for key in keys]
+        if values[0] in STATES and all(_is_text(value) for value in values):
             database.execute(
                 "UPDATE corrections SET state=?, decided_by=?, decided_at=? "
                 "WHERE instance=? AND source=? AND sha256=?",
-                tuple(
-                    entry.get(key)
-                    for key in ("decision", "who", "at", "instance", "source", "sha256_of_file")
-                ),
+                values,
             )
 
     def _read(self, query: str, *values: Any) -> list[sqlite3.Row]:
@@ -304,6 +305,14 @@ def _correction(row: sqlite3.Row) -> Correction:
     found = Found(**{**values, "changed": tuple(json.loads(row["changed"]))})
     decided = (row["decided_by"], row["decided_at"])
     return Correction(row["id"], found, row["found"], row["state"], *decided)
+
+
+def _is_text(value: object) -> bool:
+    """Whether SQLite takes it as a text; half of a character, "\\ud800", it does not."""
+    try:
+        return isinstance(value, str) and bool(value.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _translated(path: Path) -> AbstractContextManager[None]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.pixels.utils import pixel_array
@@ -46,7 +45,7 @@ GLAND = rf"thyr|tiroid|tireo|schilddr|schildklier|gland|druse|struma|goit|{PART}
 # All of them: where they change, a name may mean something else.
 WORDS = (COLD, NODULE, HOT, HOT_ONES, NO_NODULE, PART, GLAND)
 
-# Of all frames together: a planar study has a hundredth of it.
+# Of the masks of all frames together: a planar study has a hundredth of it.
 MOST_PIXELS = 1 << 28
 
 
@@ -72,13 +71,16 @@ def read_marks(source: Dataset) -> Marks:
     if kind not in ("BINARY", "LABELMAP"):
         raise Refusal("segmentation", "SegmentationType is not BINARY or LABELMAP")
     try:
-        _require_size(source)
+        _require_size(source, binary=kind == "BINARY")
         marks: Marks = {int(one.SegmentNumber): {} for one in source.SegmentSequence}
         shared = (source.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
         groups = source.PerFrameFunctionalGroupsSequence
         for frame, group in zip(_frames(source), groups, strict=True):
             place = _place(group, shared)
-            for number, mask in _marked(frame, group, shared, binary=kind == "BINARY").items():
+            named = [_segment(group, shared)] if kind == "BINARY" else [one for one in marks if one]
+            for number in named:
+                # A label map is one frame for all segments: each pixel holds a number.
+                mask = frame != 0 if kind == "BINARY" else frame == number
                 if number in marks and mask.any():
                     known = marks[number].get(place)
                     marks[number][place] = mask if known is None else mask | known
@@ -131,9 +133,11 @@ def _words(name: str) -> str:
     return re.sub(r"[\W\d_]+", " ", fold(name))
 
 
-def _require_size(source: Dataset) -> None:
+def _require_size(source: Dataset, *, binary: bool) -> None:
+    """Every frame of a label map becomes as many masks as there are segments."""
     frames = int(source.get("NumberOfFrames") or 1)
     pixels = frames * int(source.Rows) * int(source.Columns)
+    pixels *= 1 if binary else len(source.SegmentSequence)
     if pixels > MOST_PIXELS:
         raise Refusal("segmentation", f"the segmentation has {pixels} pixels, too many")
 
@@ -160,14 +164,10 @@ def _frames(source: Dataset) -> NDArray[Any]:
     return pixels if pixels.ndim == 3 else pixels[None]
 
 
-def _marked(
-    frame: NDArray[Any], group: Dataset, shared: Dataset, *, binary: bool
-) -> dict[int, Mask]:
-    """Pixels by segment: OHIF writes one frame per label value, others one per segment."""
-    if not binary:
-        return {int(one): frame == one for one in np.unique(frame) if one}
+def _segment(group: Dataset, shared: Dataset) -> int:
+    """The number of the segment that a frame shows."""
     named = group if "SegmentIdentificationSequence" in group else shared
-    return {int(named.SegmentIdentificationSequence[0].ReferencedSegmentNumber): frame != 0}
+    return int(named.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
 
 
 def _place(group: Dataset, shared: Dataset) -> Place:

@@ -13,6 +13,8 @@ from jsonschema import Draft202012Validator
 
 from adjuvant.api import Desk, Request, answer
 from adjuvant.archive import Archive, Connection
+from adjuvant.change_record import ChangeRecord
+from adjuvant.corrections import office as office_module
 from adjuvant.corrections.desk import METADATA, CorrectionDesk
 from adjuvant.corrections.office import Office
 from adjuvant.corrections.register import INDEX_FILE, RECORD_FILE, Found, Register
@@ -105,6 +107,27 @@ def test_nobody_is_no_person(office: Front) -> None:
     assert office.post("corrections/1/accept", user="", Who="Dr G.")[1]["decided_by"] == "Dr G."
     # Where Orthanc knows who asks, nobody can say that it was another one.
     assert office.post("corrections/1/reject", user="gina", Who="x")[1]["decided_by"] == "gina"
+
+
+def test_a_name_that_is_no_text_is_refused_and_never_written_down(office: Front) -> None:
+    status, problem = office.post("corrections/1/reject", user="", Who="\ud800")
+    assert (status, problem["error"]) == (400, "Bad request")
+    assert problem["details"].startswith("Who has to be a text of 1 to 64 characters")
+    assert not (office.folder / RECORD_FILE).exists()
+
+
+@pytest.mark.parametrize("who", ["\ud800", 2**70, ["x"], None])
+def test_a_line_of_the_record_that_no_database_holds_is_passed_over(
+    office: Front, who: object
+) -> None:
+    decided = {"instance": INSTANCE, "source": SCAN, "sha256_of_file": FOUND.sha256}
+    office.register.close()
+    record = ChangeRecord(office.folder / RECORD_FILE)
+    record.append({**decided, "decision": "accepted", "who": "gina"})
+    record.append({**decided, "decision": "rejected", "who": who})
+    office.open()
+    assert office.ask("corrections/1")[1]["decided_by"] == "gina"
+    assert office.post("corrections/1/reject")[1]["state"] == "rejected"
 
 
 def test_what_nobody_changed_is_accepted_only_by_saying_so(office: Front) -> None:
@@ -205,3 +228,18 @@ def test_a_damaged_list_is_set_aside_and_an_unreadable_record_is_an_alarm(
     opened.close()
     (alarm,) = health.snapshot()["alarms"]
     assert "corrections are not looked for" in alarm["what"]
+
+
+def test_whatever_keeps_the_list_from_being_opened_is_an_alarm_and_no_end(
+    office: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unforeseen(folder: Path) -> Register:
+        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+
+    monkeypatch.setattr(office_module, "Register", unforeseen)
+    health = Health("0.1.0")
+    opened = Office(tmp_path / "other", office.archive, (health, Log.silent()))
+    assert opened.open((), 60, 0, lambda: False) is None
+    opened.close()
+    (alarm,) = health.snapshot()["alarms"]
+    assert "corrections are not looked for: unexpected UnicodeEncodeError" in alarm["what"]

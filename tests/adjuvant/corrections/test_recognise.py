@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
+from adjuvant import dicom_file
 from adjuvant.archive import Archive, Connection
-from adjuvant.corrections import register
+from adjuvant.corrections import difference, recognise, register
+from adjuvant.corrections.difference import Outlines
 from adjuvant.corrections.recognise import Looked, Recogniser
 from adjuvant.corrections.register import Correction, Register, RegisterFault
 from adjuvant.corrections.watch import Watch
@@ -202,6 +205,40 @@ def test_a_damaged_one_is_passed_over_and_the_next_one_is_found(
     room.put("broken", broken)
     room.put("theirs", saved())
     assert [one.found.instance for one in room.seen()] == ["theirs"]
+
+
+def test_what_stands_behind_the_pixels_is_not_read(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = (struct.pack("<HH4s", 0x7FE3, number, b"LO\0\0") for number in range(3000))
+    room.orthanc.put("theirs", file_of(saved()) + b"".join(tags))
+    room.orthanc.classes["theirs"] = SEG
+    elements: list[int] = []
+
+    def outlines_on(source: Dataset, scan: str) -> Outlines:
+        elements.append(len(source))
+        return difference.outlines_on(source, scan)
+
+    monkeypatch.setattr(recognise, "outlines_on", outlines_on)
+    assert [one.found.instance for one in room.seen()] == ["theirs"]
+    assert len(elements) == 2  # ours, and theirs
+    assert max(elements) < 200
+
+
+def test_a_segmentation_of_others_is_not_decoded_in_search_of_ours(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.put("theirs", saved())
+    room.put("other", saved(SOPInstanceUID="2.25.4713"))
+    parsed: list[int] = []
+
+    def parse(data: bytes, *, pixels: bool) -> Dataset:
+        parsed.append(len(data))
+        return dicom_file.parse(data, pixels=pixels)
+
+    monkeypatch.setattr(recognise, "parse", parse)
+    assert Recogniser(room.archive, ("thyroid",)).look("theirs") is not None
+    assert len(parsed) == 2  # theirs, and ours
 
 
 def test_nothing_is_stored_changed_or_deleted_in_orthanc(room: Room) -> None:

@@ -1,8 +1,10 @@
-"""A compressed segmentation is decoded only where its frames are as large as its header says."""
+"""A segmentation is decoded only where its frames are as large as its header says, and
+costs no more than its segments do."""
 
 from __future__ import annotations
 
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,3 +72,39 @@ def test_one_that_asks_for_more_memory_than_its_header_says_is_refused_undecoded
     with pytest.raises(Refusal, match=said) as refused:
         read_marks(source)
     assert refused.value.code == "segmentation"
+
+
+def many_labels(side: int) -> Dataset:
+    """A label map with one segment and another label in each pixel."""
+    found = label_map(RLELossless)
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    del found.NumberOfFrames
+    labels = np.arange(side * side, dtype=np.uint16).reshape(side, side)
+    found.set_pixel_data(labels, "MONOCHROME2", 16, generate_instance_uid=False)
+    found.PerFrameFunctionalGroupsSequence = [Dataset()]
+    return found
+
+
+def test_labels_of_no_segment_cost_nothing() -> None:
+    source = many_labels(96)
+    tracemalloc.start()
+    marked = read_marks(source)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {number: here[Place()].sum() for number, here in marked.items()} == {1: 1}
+    assert peak < 50 * 96 * 96  # a mask for each label has 96 * 96 times 96 * 96 bytes
+
+
+def test_a_label_map_of_too_many_segments_is_refused_undecoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = label_map(RLELossless)
+    source.SegmentSequence = [Dataset() for _ in range(5)]
+    for number, segment in enumerate(source.SegmentSequence):
+        segment.SegmentNumber = number + 1
+    monkeypatch.setattr(marks, "MOST_PIXELS", 5 * LABELS.size)
+    assert list(read_marks(source)) == [1, 2, 3, 4, 5]
+    monkeypatch.setattr(marks, "MOST_PIXELS", 5 * LABELS.size - 1)
+    monkeypatch.setattr(marks, "pixel_array", lambda _: pytest.fail("it is decoded"))
+    with pytest.raises(Refusal, match=f"{5 * LABELS.size} pixels"):
+        read_marks(source)
