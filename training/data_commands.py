@@ -87,6 +87,8 @@ def collect(
             gone = withdraw(out, pseudonyms, source.accepted())
             typer.echo(f"taken back: {gone} corrections that are not accepted any more")
         tell_collected(run(source, chooser, out, console, dry_run=dry_run))
+        if isinstance(source, Orthanc) and source.doubt is not None:
+            typer.echo(source.doubt)
 
 
 def outlines(
