@@ -19,10 +19,11 @@ from training.cross_validation import content, cross_validate, divide
 from training.cross_validation import markdown as folds_markdown
 from training.dataset import Entry, read_index, write_case, write_index
 from training.datasets.split import TEST, extend, freeze, write_split
+from training.ensemble import combine
 from training.errors import TrainingError
 from training.finished_run import exported
 from training.learning_curve import Question, in_order, learning_curve
-from training.run_folder import read_run
+from training.run_folder import State, read_run, read_state
 from training.train import train
 
 SHORT = RECIPE.model_copy(
@@ -158,6 +159,20 @@ def test_both_as_commands(scans: Path, others: Path, tmp_path: Path) -> None:
     with exported(one) as (first, _), exported(other) as (second, _):
         mean = (first(inputs) + second(inputs)) / 2
     np.testing.assert_allclose(load_network(model)(inputs), mean, atol=1e-5)
+
+
+def test_an_ensemble_that_was_interrupted_is_not_one_to_release(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    question = Folds(SHORT, scans, tmp_path, folds=2)
+    folds = cross_validate(question, QUIET)
+    monkeypatch.setattr("training.ensemble.write_fingerprint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        combine(question, folds, QUIET)
+    assert read_state(tmp_path / "ensemble") == State()
 
 
 def test_an_ensemble_is_not_trained_as_a_whole(tmp_path: Path) -> None:
