@@ -180,7 +180,7 @@ def release(
     """
     from training.datasets.split import frozen_digest
     from training.errors import ReleaseError
-    from training.in_service import newest_beside
+    from training.in_service import newest_beside, require_name
     from training.loading import watched_cases
     from training.next_steps import next_steps
     from training.release import REPORT, Request
@@ -190,7 +190,8 @@ def release(
 
     console = Console()
     with plain_errors():
-        read_run(run)  # before anything is said: it may be no run
+        # Before anything is said: it may be no run.
+        require_name(folder, read_run(run)["recipe"]["model"])
         in_service = against or newest_beside(folder)
         typer.echo(f"compared with {in_service or 'no other version: this is the first'}")
         version, frozen = folder.name, frozen_digest(data)

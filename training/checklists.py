@@ -30,6 +30,7 @@ EXTRACTION = (
 MERIT = {
     "dice_mean": "mean Dice of the gland",
     "sensitivity_10_mm": "part of the detectable nodules from 10 mm that are marked",
+    "sensitivity_size_not_known": "part of the detectable nodules of unknown size that are marked",
     "false_positives_per_scan": "false marks in a scan",
 }
 CLASSES = {

@@ -15,7 +15,7 @@ from adjuvant.model import Model
 from training.difference import Difference, Pair, Verdict, difference, sentence
 from training.errors import ReleaseError
 from training.figures import SMALLEST_GROUP, Score
-from training.lesions import LARGE_MM, LesionScore
+from training.lesions import LARGE_MM, LesionScore, Span, decisive, judged_by, looked_for
 from training.margins import Margins
 
 if TYPE_CHECKING:
@@ -170,7 +170,11 @@ def compare_nodules(
     both = _same(scores, in_service)
     few = margins.fewest_patients
     healthy = [(a, b) for a, b in both if not a.nodules]
-    sensitivity = [Pair(a.patient_id, _found(a), _found(b), float(len(_large(a)))) for a, b in both]
+    span = decisive(scores)
+    sensitivity = [
+        Pair(a.patient_id, _found(a, span), _found(b, span), float(len(looked_for(a, span))))
+        for a, b in both
+    ]
     marks = [Pair(a.patient_id, a.false_positives, b.false_positives) for a, b in both]
     silent = [
         Pair(a.patient_id, a.false_positives == 0, b.false_positives == 0) for a, b in healthy
@@ -179,7 +183,7 @@ def compare_nodules(
         raise ValueError(f"no scan has a detectable nodule of {LARGE_MM:g} mm: nothing to compare")
     found = [
         difference(
-            (f"detectable nodules from {LARGE_MM:g} mm, found", "%", "higher"),
+            (f"{judged_by(span)}, found", "%", "higher"),
             sensitivity,
             margins.sensitivity,
             few,
@@ -199,12 +203,8 @@ def compare_nodules(
     )
 
 
-def _large(score: LesionScore) -> list[float | None]:
-    return [one.dice for one in score.nodules if one.detectable and one.size_mm >= LARGE_MM]
-
-
-def _found(score: LesionScore) -> float:
-    return float(sum(dice is not None for dice in _large(score)))
+def _found(score: LesionScore, span: Span) -> float:
+    return float(sum(one.dice is not None for one in looked_for(score, span)))
 
 
 def _same(one: Sequence[S], other: Sequence[S]) -> list[tuple[S, S]]:

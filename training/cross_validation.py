@@ -1,4 +1,4 @@
-"""Every patient is measured once, by a network that did not learn from this patient.
+"""Every patient is measured once, by a network whose training left this patient out.
 
 Patients are divided into folds; for each, a network learns from all others. For a data set that is
 too small to spare a test set: all of its scans are both learnt from and measured on, never by the
@@ -19,13 +19,14 @@ from training.dataset import Entry, read_case, read_index, split_patients
 from training.datasets.split import TRAINING, VALIDATION, on_side
 from training.errors import TrainingError
 from training.figures import Figure, Score, figure_of
-from training.finished_run import scores_of
+from training.finished_run import evaluation_of
 from training.foundation import Foundation
 from training.loading import read_sides
 from training.outlines import read_outliner
 from training.phantom.case import Case
 from training.progress import tracked
 from training.recipe import Recipe
+from training.seen import Separation, seen_by_model, unchecked
 from training.train import train
 
 
@@ -49,6 +50,16 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """One fold before its training: the scans to learn from and to validate on, by side, and those
+    of the patients that are held back."""
+
+    number: int
+    sides: dict[str, list[Entry]]
+    held: list[Entry]
+
+
+@dataclass(frozen=True)
 class Trained:
     """The finished run of one fold: how many scans it learnt from, those of its own patients on
     which it was validated, and those of the patients that were held back from it."""
@@ -62,43 +73,62 @@ class Trained:
 
 @dataclass(frozen=True)
 class Fold:
-    """One network: how many scans it learnt from, and the scores of those that it did not see."""
+    """One network: how many scans it learnt from, and the scores of those that were held back from
+    it. `separation` says how it is known that neither it nor what it began with saw their patients
+    (`training.seen`)."""
 
     number: int
     learnt_from: int
     scores: tuple[Score, ...]
+    separation: Separation = "patient"
 
 
 def cross_validate(question: Question, console: Console) -> tuple[Fold, ...]:
     """Train and measure fold after fold; one that is done already is only measured.
 
     A data set's own test scans are left alone. Raises TrainingError where there are fewer patients
-    than folds, ValueError where the recipe looks for nodules (`training.nodule_folds`).
+    than folds, SeenError where the foundation learnt from one of them, ValueError where the recipe
+    looks for nodules (`training.nodule_folds`).
     """
-    return tuple(
-        Fold(one.number, one.learnt_from, scores_of(one.run, question.cases(one.held, console)))
-        for one in train_folds(question, console)
-    )
+    folds = []
+    for one in train_folds(question, console):
+        measured = evaluation_of(one.run, question.cases(one.held, console))
+        separation = measured.totals.separation
+        folds.append(Fold(one.number, one.learnt_from, measured.scores, separation))
+    return tuple(folds)
+
+
+def plan(question: Question) -> list[Planned]:
+    """The folds, before any training.
+
+    Which epoch of a network is kept is decided on a part of the patients that it may learn from.
+    Raises TrainingError where there are fewer patients than folds, SeenError where the foundation
+    learnt from one of them.
+    """
+    recipe = question.recipe
+    entries = on_side(question.data, read_index(question.data), TRAINING, VALIDATION)
+    if question.foundation is not None:
+        known = seen_by_model(question.foundation.model)
+        for entry in entries:
+            known.refuse(entry)
+    parts = {TRAINING: recipe.split, VALIDATION: 1 - recipe.split}
+    folds = []
+    for number, held in enumerate(divide(entries, question.folds, recipe.seed), 1):
+        others = [one for one in entries if one.patient_id not in held]
+        mine = [one for one in entries if one.patient_id in held]
+        folds.append(Planned(number, split_patients(others, parts, recipe.seed), mine))
+    return folds
 
 
 def train_folds(question: Question, console: Console) -> Iterator[Trained]:
-    """Train one network after the other.
-
-    Which epoch of a network is kept is decided on a part of the patients that it may learn from.
-    """
-    entries = on_side(question.data, read_index(question.data), TRAINING, VALIDATION)
-    part = question.recipe.split
-    parts = {TRAINING: part, VALIDATION: 1 - part}
+    """Train one network after the other. Raises as `plan` does, before the first of them."""
     outliner = None if question.gland is None else read_outliner(question.gland)
-    for number, held in enumerate(divide(entries, question.folds, question.recipe.seed), 1):
-        console.print(f"fold {number} of {question.folds}")
-        others = [one for one in entries if one.patient_id not in held]
-        sides = split_patients(others, parts, question.recipe.seed)
-        data = read_sides(question.data, sides, question.recipe, console, outliner)
-        run = question.out / fold_folder(number, question.folds)
+    for one in plan(question):
+        console.print(f"fold {one.number} of {question.folds}")
+        data = read_sides(question.data, one.sides, question.recipe, console, outliner)
+        run = question.out / fold_folder(one.number, question.folds)
         train(question.recipe, data, run, console, question.foundation)
-        mine = [one for one in entries if one.patient_id in held]
-        yield Trained(number, run, len(data.training), sides[VALIDATION], mine)
+        yield Trained(one.number, run, len(data.training), one.sides[VALIDATION], one.held)
 
 
 def fold_folder(number: int, folds: int) -> str:
@@ -134,8 +164,8 @@ def markdown(folds: Sequence[Fold], *, simulated: bool) -> str:
     means = [dice_of([fold]).value for fold in folds]
     lines = [
         f"Each of {whole.scans} {kind} with a visible gland was measured by the one of "
-        f"{len(folds)} networks that did not learn from its patient. 95 % intervals by bootstrap "
-        "over patients.",
+        f"{len(folds)} networks whose training left its patient out. "
+        f"{unchecked(one.separation for one in folds)}95 % intervals by bootstrap over patients.",
         "",
         "| fold | learnt from | scans | mean Dice | 95 % interval | missed |",
         "|---|---|---|---|---|---|",

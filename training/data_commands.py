@@ -98,6 +98,8 @@ def collect(
             tell_withdrawn(withdraw(out, accepted, everything=take_back_all))
         archive = archive_token(pseudonyms, orthanc or "")
         tell_collected(run(source, chooser, out, console, archive=archive, dry_run=dry_run))
+        if isinstance(source, Orthanc) and source.doubt is not None:
+            typer.echo(source.doubt)
 
 
 def outlines(

@@ -55,10 +55,17 @@ def combine(question: Question, folds: Folds, console: Console) -> Path:
     run.mkdir(parents=True, exist_ok=True)
     _write_weights(recipe, one, runs, run)
     _write_about(recipe, question, folds, runs)
+    _write_likeness(question, folds, run, console)
+    # Last: with a state the run is one to release.
     dice = float(np.mean([read_state(member).best_dice for member in runs]))
     last, epochs = len(recipe.stages) - 1, recipe.stages[-1].epochs
     state = State(stage=last, epoch=epochs, best_dice=dice, best_epoch=epochs)
     write_state(run, state)
+    return run
+
+
+def _write_likeness(question: Question, folds: Folds, run: Path, console: Console) -> None:
+    """Fingerprint and familiar images of all scans that were measured: each taught most members."""
     tally, described = Tally(), []
     measured = {score.case_id for fold in folds for score in fold.scores}
     mine = [entry for entry in read_index(question.data) if entry.case_id in measured]
@@ -71,7 +78,6 @@ def combine(question: Question, folds: Folds, console: Console) -> Path:
     write_fingerprint(run, tally.content())
     if (familiar := familiar_of(described)) is not None:
         write_familiar(run, familiar)
-    return run
 
 
 def _write_weights(recipe: Recipe, one: Recipe, runs: Sequence[Path], run: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adjuvant.network import Network
 from training.evaluate import evaluate
-from training.figures import Score
+from training.figures import Evaluation
 from training.phantom.case import Case
 from training.release import Request, export, open_run
 from training.run_folder import read_run
@@ -32,8 +32,8 @@ def without_release(run: Path, folder: Path) -> Request:
     return Request(run, folder / "0.0.0", "0.0.0")
 
 
-def scores_of(run: Path, cases: Iterable[Case]) -> tuple[Score, ...]:
+def evaluation_of(run: Path, cases: Iterable[Case]) -> Evaluation:
     """What a finished run's network does with each case. Raises SeenError where it learnt from
     one of their patients."""
     with exported(run) as (network, seen):
-        return evaluate(cases, network, seen, lambda *_: None).scores
+        return evaluate(cases, network, seen, lambda *_: None)

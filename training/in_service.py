@@ -50,6 +50,15 @@ def refuse_seen(case: Case, model: Model, seen: Seen) -> None:
         raise SeenError(f"{model.name} {model.version}, in service: {fault}") from fault
 
 
+def require_name(folder: Path, model: str) -> None:
+    """Raise ReleaseError where a version of `model` is to be released among those of another: it
+    would be compared with nothing, and the plugin would refuse it."""
+    folder = folder.resolve()
+    if folder.parent.name != model:
+        right = folder.parents[1] / model / folder.name
+        raise ReleaseError(f"the run's recipe is for the model {model}: release it to {right}")
+
+
 def newest_beside(folder: Path) -> Path | None:
     """The newest sound version beside a new one's folder; None where there is no other.
 

@@ -21,12 +21,13 @@ from training.collect.collection import write_whole
 from training.dataset import Entry, read_index
 from training.datasets.split import TRAINING, sides_to_learn_from
 from training.errors import TrainingError
-from training.figures import Figure, Score, figure_of
-from training.finished_run import scores_of
+from training.figures import Evaluation, Figure, figure_of
+from training.finished_run import evaluation_of
 from training.foundation import Foundation
 from training.loading import load_data, watched_cases
 from training.metrics import STATISTICS
 from training.recipe import Recipe
+from training.seen import Separation, unchecked
 from training.train import train
 
 SIZES = (94, 200, 1800)
@@ -47,13 +48,15 @@ class Question:
 @dataclass(frozen=True)
 class Point:
     """What a network is that learnt from `scans` scans of `patients` patients: Dice of the gland
-    (mean and 5th percentile) and the glands that it missed, on the test scans."""
+    (mean and 5th percentile) and the glands that it missed, on the test scans. `separation` says
+    how it is known that it never saw their patients (`training.seen`)."""
 
     scans: int
     patients: int
     mean: Figure
     percentile_5: Figure
     missed: int
+    separation: Separation = "patient"
 
 
 def learning_curve(question: Question, console: Console) -> tuple[Point, ...]:
@@ -83,8 +86,8 @@ def learning_curve(question: Question, console: Console) -> tuple[Point, ...]:
         console.print(f"training on {len(data.training)} scans")
         run = question.out / f"{size}-scans"
         train(recipe, data, run, console, question.foundation)
-        scores = scores_of(run, watched_cases(question.test, None, console))
-        points.append(_point(len(data.training), data.training_patients, scores))
+        measured = evaluation_of(run, watched_cases(question.test, None, console))
+        points.append(_point(len(data.training), data.training_patients, measured))
     return tuple(points)
 
 
@@ -102,12 +105,13 @@ def _stays(entry: Entry, left: set[str]) -> bool:
     return entry.case_id not in left
 
 
-def _point(scans: int, patients: int, scores: Sequence[Score]) -> Point:
-    shown = [one for one in scores if one.dice is not None]
+def _point(scans: int, patients: int, measured: Evaluation) -> Point:
+    shown = [one for one in measured.scores if one.dice is not None]
     values = [one.dice or 0.0 for one in shown]
     owners = [one.patient_id for one in shown]
     mean, low = (figure_of(values, owners, STATISTICS[name]) for name in ("mean", "percentile_5"))
-    return Point(scans, patients, mean, low, sum(one.silent for one in shown))
+    missed = sum(one.silent for one in shown)
+    return Point(scans, patients, mean, low, missed, measured.totals.separation)
 
 
 def markdown(points: Sequence[Point], *, simulated: bool) -> str:
@@ -115,7 +119,8 @@ def markdown(points: Sequence[Point], *, simulated: bool) -> str:
     kind = "simulated scans" if simulated else "scans"
     lines = [
         f"Measured on {points[0].mean.scans} {kind} with a visible gland, of patients that none of "
-        "the trainings saw. 95 % intervals by bootstrap over patients.",
+        f"the trainings saw. {unchecked(one.separation for one in points)}95 % intervals by "
+        "bootstrap over patients.",
         "",
         "| learnt from | patients | mean Dice | 95 % interval | 5th percentile | 95 % interval "
         "| missed |",

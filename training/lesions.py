@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -30,7 +31,12 @@ THRESHOLDS = (
     *(0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.15),
     *(round(0.1 * step, 1) for step in range(1, 10)),
 )
-SIZES_MM = ((0.0, 10.0), (10.0, 20.0), (20.0, np.inf))
+# From the first to below the second, in mm.
+Span: TypeAlias = tuple[float, float]
+LARGE: Span = (LARGE_MM, np.inf)
+# Of a nodule that was drawn in an image that magnifies (pinhole) nobody knows the size, which is 0.
+UNKNOWN: Span = (0.0, 0.0)
+SIZES_MM: tuple[Span, ...] = ((0.0, 10.0), (10.0, 20.0), (20.0, np.inf), UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class NoduleScore:
-    """One true nodule; `dice` with what marks it, None where nothing does."""
+    """One true nodule; `dice` with what marks it, None where nothing does. `size_mm` is 0 where
+    nobody knows it."""
 
     size_mm: float
     detectable: bool
@@ -66,7 +73,8 @@ class LesionScore:
 @dataclass(frozen=True)
 class LesionEvaluation:
     """What was measured at `threshold`. Sensitivities are of detectable nodules: of 10 mm and more,
-    and by size; `silent` is the rate of scans without any nodule that stay unmarked."""
+    and by size, unknown or not; `silent` is the rate of scans without any nodule that stay bare.
+    """
 
     threshold: float
     scans: int
@@ -148,12 +156,13 @@ def choose_threshold(
     readings: Sequence[Reading], wanted: float = SENSITIVITY, most_false: float = FALSE_MARKS
 ) -> float:
     """The highest threshold at which `wanted` of the detectable nodules of 10 mm and more are
-    found. Where none does, the one that finds most of those with at most `most_false` false marks
-    in a scan. Raises ValueError without such a nodule."""
+    found, or of those of unknown size (`decisive`). Where none does, the one that finds most of
+    those with at most `most_false` false marks in a scan. Raises ValueError without such a nodule.
+    """
     best, most_found = max(THRESHOLDS), -1
     for threshold in sorted(THRESHOLDS, reverse=True):
         scores = [score(one, threshold) for one in readings]
-        rate = sensitivity(scores, LARGE_MM, np.inf)
+        rate = sensitivity(scores, decisive(scores))
         if rate is None:
             raise ValueError("no scan has a detectable nodule of 10 mm: nothing to choose by")
         if rate.part >= wanted * rate.whole:
@@ -164,18 +173,31 @@ def choose_threshold(
     return best
 
 
-def sensitivity(scores: Sequence[LesionScore], smallest: float, largest: float) -> Rate | None:
-    """The rate of detectable nodules from `smallest` to below `largest` mm that are found."""
-    looked_for = [
-        nodule
-        for one in scores
-        for nodule in one.nodules
-        if nodule.detectable and smallest <= nodule.size_mm < largest
-    ]
-    if not looked_for:
+def decisive(scores: Sequence[LesionScore]) -> Span:
+    """The size of the detectable nodules by which a network is judged: 10 mm and more, or unknown
+    where none is known to be so large."""
+    large, unknown = (any(looked_for(one, span) for one in scores) for span in (LARGE, UNKNOWN))
+    return UNKNOWN if unknown and not large else LARGE
+
+
+def looked_for(score: LesionScore, span: Span) -> list[NoduleScore]:
+    """The detectable nodules of this size."""
+    return [one for one in score.nodules if one.detectable and is_within(one.size_mm, span)]
+
+
+def is_within(size_mm: float, span: Span) -> bool:
+    """Whether a nodule has a size of this span; one of unknown size only in its own."""
+    if span == UNKNOWN or not size_mm:
+        return span == UNKNOWN and not size_mm
+    return span[0] <= size_mm < span[1]
+
+
+def sensitivity(scores: Sequence[LesionScore], span: Span) -> Rate | None:
+    """The rate of detectable nodules of this size that are found."""
+    nodules = [nodule for one in scores for nodule in looked_for(one, span)]
+    if not nodules:
         return None
-    found = sum(nodule.dice is not None for nodule in looked_for)
-    return rate_of(found, len(looked_for))
+    return rate_of(sum(nodule.dice is not None for nodule in nodules), len(nodules))
 
 
 def summarise(readings: Sequence[Reading], threshold: float) -> LesionEvaluation:
@@ -183,14 +205,14 @@ def summarise(readings: Sequence[Reading], threshold: float) -> LesionEvaluation
     if not readings:
         raise ValueError("no scan shows a gland: nothing to measure")
     scores = tuple(score(one, threshold) for one in readings)
-    rates = {_span(*size): sensitivity(scores, *size) for size in SIZES_MM}
+    rates = {named(size): sensitivity(scores, size) for size in SIZES_MM}
     found = [(n.dice, s.patient_id) for s in scores for n in s.nodules if n.dice is not None]
     healthy = [one for one in scores if not one.nodules]
     return LesionEvaluation(
         threshold=threshold,
         scans=len(scores),
         patients=len({one.patient_id for one in scores}),
-        sensitivity=sensitivity(scores, LARGE_MM, np.inf),
+        sensitivity=sensitivity(scores, LARGE),
         sensitivity_by_size={name: rate for name, rate in rates.items() if rate is not None},
         false_positives=figure_of_marks(scores),
         dice=_mean(found) if found else None,
@@ -212,5 +234,14 @@ def _silent(healthy: Sequence[LesionScore]) -> Rate:
     return rate_of(sum(one.false_positives == 0 for one in healthy), len(healthy))
 
 
-def _span(smallest: float, largest: float) -> str:
+def judged_by(span: Span) -> str:
+    """What `decisive` nodules are called."""
+    return "detectable nodules " + ("of unknown size" if span == UNKNOWN else named(span))
+
+
+def named(span: Span) -> str:
+    """What a size is called in a table of them."""
+    if span == UNKNOWN:
+        return "size not known"
+    smallest, largest = span
     return f"from {smallest:g} mm" if np.isinf(largest) else f"{smallest:g} to {largest:g} mm"

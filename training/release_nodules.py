@@ -21,9 +21,13 @@ from training.lesions import (
     FALSE_MARKS,
     LARGE_MM,
     SENSITIVITY,
+    UNKNOWN,
     LesionEvaluation,
     Reading,
+    Span,
     choose_threshold,
+    decisive,
+    named,
     read_again,
     read_cases,
     score,
@@ -72,9 +76,11 @@ def release_nodules(
         network = export(request, recipe, about, folder)
         readings = read_cases(scans.validation, (gland_network, network), seen, watch)
         threshold = choose_threshold(readings)
-        rate = sensitivity([score(one, threshold) for one in readings], LARGE_MM, float("inf"))
+        scores = [score(one, threshold) for one in readings]
+        span = decisive(scores)
+        rate = sensitivity(scores, span)
         patients = frozenset(one.case.patient_id for one in readings)
-        chosen = Seen(seeds_of(patients), patients)
+        validated = Seen(seeds_of(patients), patients)
         network = replace(network, model=_at(network.model, threshold))
         tally, hashes = Tally(), {}
 
@@ -83,18 +89,18 @@ def release_nodules(
             hashes[case.case_id] = content_hash(case)
             watch(case)
 
-        tested = read_cases(scans.test, (gland_network, network), (*seen, chosen), see)
+        tested = read_cases(scans.test, (gland_network, network), (*seen, validated), see)
         test_set = digest_of(hashes)
         request.check_test_set(test_set)
         measured = summarise(tested, threshold)
         simulated = any(bool(one.case.properties.get("simulated", True)) for one in tested)
-        told = figures(measured, rate, simulated=simulated)
+        told = figures(measured, (span, rate), simulated=simulated)
         model = network.model.model_copy(update={"figures": told})
         comparison = against(request.in_service, tested, measured, recipe.margins)
         source = (
             f"{simulated_notice(simulated)}"
             f"Glands by {gland_network.model.name} {gland_network.model.version}. "
-            f"{_chosen(len(readings), rate)} "
+            f"{chosen(len(readings), (span, rate))} "
             f"{unseen([one.case for one in (*readings, *tested)], seen, gland_network.model)}"
         )
         context = Context(
@@ -133,16 +139,23 @@ def against(
     return compare_nodules(measured.scores, scores, network.model, separation, margins)
 
 
-def _chosen(scans: int, rate: Rate | None) -> str:
-    """How the operating point came about, in one sentence."""
+def chosen(scans: int, validation: tuple[Span, Rate | None]) -> str:
+    """How the operating point came about."""
+    span, rate = validation
     begun = f"The operating point was chosen on {scans} other scans"
+    end = ""
+    if span == UNKNOWN:
+        end = (
+            f" None of these nodules is known to have {LARGE_MM:g} mm: those of unknown size, as "
+            "in pinhole images, count instead, large and small."
+        )
     if rate is not None and rate.part >= SENSITIVITY * rate.whole:
-        return f"{begun}: the highest at which {SENSITIVITY:.0%} of their nodules are found."
+        return f"{begun}: the highest at which {SENSITIVITY:.0%} of their nodules are found.{end}"
     found = "none" if rate is None else f"{rate.part} of {rate.whole}"
     return (
         f"{begun}: the one that finds most of their nodules ({found}) with at most "
         f"{FALSE_MARKS:g} false marks in a scan, as none finds the {SENSITIVITY:.0%} that are "
-        "wanted."
+        f"wanted.{end}"
     )
 
 
@@ -172,21 +185,25 @@ def _at(model: Model, threshold: float) -> Model:
 
 
 def figures(
-    measured: LesionEvaluation, validation: Rate | None, *, simulated: bool
+    measured: LesionEvaluation, validation: tuple[Span, Rate | None], *, simulated: bool
 ) -> dict[str, float | str | list[float]]:
-    """The few figures that travel with the model: each with its interval."""
+    """The few figures that travel with the model: each with its interval. `validation` is what was
+    found where the operating point was chosen, of nodules of which size."""
     kind = "simulated scans" if simulated else "scans"
     result: dict[str, float | str | list[float]] = {
         "data": f"{measured.scans} {kind} of {measured.patients} unseen patients",
     }
-    named: dict[str, Figure | Rate | None] = {
-        "sensitivity_10_mm_on_validation": validation,
-        "sensitivity_10_mm": measured.sensitivity,
+    span, rate = validation
+    large, unknown = "sensitivity_10_mm", "sensitivity_size_not_known"
+    told: dict[str, Figure | Rate | None] = {
+        f"{unknown if span == UNKNOWN else large}_on_validation": rate,
+        large: measured.sensitivity,
+        unknown: measured.sensitivity_by_size.get(named(UNKNOWN)),
         "false_positives_per_scan": measured.false_positives,
         "dice_of_found": measured.dice,
         "silent_without_nodule": measured.silent,
     }
-    for name, one in named.items():
+    for name, one in told.items():
         if one is not None:
             value = one.value if isinstance(one, Figure) else one.part / one.whole
             result[name] = round(value, 4)

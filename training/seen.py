@@ -11,17 +11,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from adjuvant.model import Model, Training
 from training.errors import ReleaseError, SeenError
-from training.phantom.case import Case
 from training.run_folder import read_run
 
 Separation = Literal["patient", "seed", "unchecked"]
 
 # As `training.phantom.simulator.simulate_case` writes it.
 SIMULATED_PATIENT = re.compile(r"s(\d+)-p\d+")
+
+
+class Scan(Protocol):
+    """A case, or its line in the index."""
+
+    @property
+    def case_id(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def patient_id(self) -> str:
+        """Whose it is."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,12 +50,12 @@ class Seen:
     foundation_seeds: tuple[int, ...] = ()
     unnamed: bool = False
 
-    def refuse(self, case: Case) -> None:
+    def refuse(self, case: Scan) -> None:
         """Raise SeenError where training saw the patient of this case, or may have."""
         if self.patients is not None and case.patient_id in self.patients:
             raise SeenError(
-                f"case {case.case_id} is of a patient of the training data: "
-                "measure on patients that the run never saw"
+                f"case {case.case_id} is of a patient of the training data (who was only validated "
+                "on counts as seen, too): measure on patients that the run never saw"
             )
         seeds = self.seeds if self.patients is None else self.foundation_seeds
         if (seed := seed_of(case.patient_id)) in seeds:
@@ -57,6 +70,14 @@ class Seen:
             # Scans that all have a seed are of none of those whom nobody can name.
             return "unchecked" if self.unnamed and not seeds else "patient"
         return "seed" if self.seeds and seeds else "unchecked"
+
+
+def unchecked(separations: Iterable[Separation]) -> str:
+    """What has to stand beside figures of runs that began with a model of patients whom nobody can
+    name, with a space behind; empty of all others."""
+    if "unchecked" not in separations:
+        return ""
+    return "**Not checked: whether the model that they began with learnt from these patients.** "
 
 
 def seed_of(patient_id: str) -> int | None:

@@ -69,8 +69,8 @@ def cross_validate(
         bool, typer.Option("--ensemble", help="Make one network of all of them, to be released.")
     ] = False,
 ) -> None:
-    """Train a network for each fold of the patients, and measure each patient by the one that did
-    not learn from him: how good a recipe is where scans are too few for a test set.
+    """Train a network for each fold of the patients, and measure each patient by the one whose
+    training left him out: how good a recipe is where scans are too few for a test set.
 
     As long as a training for each. An interrupted one goes on with the same command.
     """

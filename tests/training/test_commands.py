@@ -156,6 +156,15 @@ def test_a_dry_run_checks_what_the_training_would_refuse(here: Path) -> None:
     assert "begin with a released model (--from)" in one_line(answer)
 
 
+def test_a_version_is_released_among_those_of_its_own_model(here: Path, released: Path) -> None:
+    assert released.exists()
+    arguments = ["--run", here / "run", "--data", here / "others"]
+    answer = call("release", *arguments, "--to", here / "models" / "st-mary" / "1.0.0")
+    right = here / "models" / "thyroid" / "1.0.0"
+    assert f"is for the model thyroid: release it to {right}" in one_line(answer)
+    assert not (here / "models" / "st-mary").exists()
+
+
 def test_a_release_is_evaluated_against_its_run(here: Path, released: Path) -> None:
     arguments = ["--model", released, "--out", here / "out", "--run", here / "run"]
     answer = call("evaluate", *arguments, "--data", here / "others", "--limit", 4)

@@ -17,12 +17,20 @@ from adjuvant.network import Network
 from adjuvant.nodules import candidates, find_nodules, nodule_probability
 from training.errors import ReleaseError, SeenError
 from training.lesion_report import lesion_markdown
-from training.lesions import Reading, choose_threshold, read_cases, score, summarise
+from training.lesions import (
+    LARGE,
+    UNKNOWN,
+    Reading,
+    choose_threshold,
+    read_cases,
+    score,
+    summarise,
+)
 from training.loading import load_data
 from training.outlines import read_outliner
 from training.phantom.case import Case, Nodule
 from training.release import REPORT, Request, release
-from training.release_nodules import Scans, release_nodules, unseen
+from training.release_nodules import Scans, chosen, figures, release_nodules, unseen
 from training.seen import Seen
 from training.train import train
 
@@ -179,6 +187,28 @@ def test_the_threshold_is_the_highest_that_finds_enough() -> None:
         choose_threshold(read(case()))
 
 
+def of_unknown_size(scan: Case) -> Case:
+    """As a person draws them in a pinhole image."""
+    return replace(scan, nodules=tuple(replace(one, size_mm=0.0) for one in scan.nodules))
+
+
+def test_nodules_of_unknown_size_are_no_small_ones_and_decide_where_there_are_no_others() -> None:
+    known = case((52, 52, True), number=0)
+    unknown = of_unknown_size(case((80, 76, True), number=1))
+    both = summarise(read(known, unknown), 0.5)
+    assert list(both.sensitivity_by_size) == ["10 to 20 mm", "size not known"]
+    assert both.sensitivity is not None
+    assert both.sensitivity.whole == 1
+    (faint,) = read(unknown)
+    faint = replace(faint, probability=faint.probability * 0.45)
+    assert choose_threshold([faint]) == 0.3
+    # Where there are others, these decide.
+    assert choose_threshold([*read(known), faint]) == choose_threshold(read(known)) > 0.3
+    text = lesion_markdown(summarise(read(unknown), 0.5), "Of nobody.")
+    assert "| detectable nodules, size not known: found | 1 (100.0 %)" in text
+    assert "10 mm" not in text
+
+
 def test_where_too_few_are_found_false_marks_decide() -> None:
     """One nodule is never found, the other one from 0.3 on; from 0.05 on something else is."""
     (sure,) = read(case((52, 52, True)))
@@ -248,6 +278,19 @@ def test_a_gland_model_of_other_patients_is_not_called_checked() -> None:
     training = GLAND.model.training.model_copy(update={"data": "mixed"})
     gland = GLAND.model.model_copy(update={"training": training})
     assert "not checked: whether the one for glands did" in unseen([one], (KNOWN, Seen()), gland)
+
+
+def test_a_version_chosen_by_nodules_of_unknown_size_says_so() -> None:
+    (reading,) = read(of_unknown_size(case((80, 76, True))))
+    measured = summarise([reading], 0.5)
+    rate = measured.sensitivity_by_size["size not known"]
+    said = chosen(1, (UNKNOWN, rate))
+    assert "None of these nodules is known to have 10 mm: those of unknown size" in said
+    assert "unknown" not in chosen(1, (LARGE, rate))
+    told = figures(measured, (UNKNOWN, rate), simulated=True)
+    assert told["sensitivity_size_not_known"] == 1
+    assert told["sensitivity_size_not_known_on_validation"] == 1
+    assert not any("10_mm" in name for name in told)
 
 
 def test_from_scans_to_a_released_version(tmp_path: Path) -> None:

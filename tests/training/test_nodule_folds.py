@@ -14,11 +14,13 @@ from adjuvant.model import read_model
 from training.__main__ import app
 from training.cross_validation import Question, cross_validate
 from training.dataset import read_case, read_index
-from training.errors import TrainingError
+from training.errors import SeenError, TrainingError
 from training.learning_curve import Question as Curve
 from training.learning_curve import learning_curve
-from training.nodule_folds import content, cross_validate_nodules, markdown
+from training.lesions import LesionScore, NoduleScore
+from training.nodule_folds import NoduleFold, content, cross_validate_nodules, markdown
 from training.run_folder import read_run
+from training.seen import Seen
 
 TOML = """
 name = "short-nodules"
@@ -55,6 +57,7 @@ def test_every_scan_is_searched_by_a_network_that_did_not_learn_from_its_patient
         about = read_run(tmp_path / f"fold-{fold.number}-of-2")
         assert about["glands"] == "thyroid 0.0.1"
         assert not set(about["patient_ids"]) & {one.patient_id for one in fold.scores}
+        assert "No scan is of a patient that" in fold.separation
     table = markdown(folds, simulated=True)
     assert f"Each of {len(shown)} simulated scans with a visible gland was measured" in table
     assert f"| all |  |  | {len(shown)} |" in table
@@ -77,6 +80,51 @@ def test_the_operating_point_is_chosen_on_patients_that_are_not_measured(
         assert patients
         assert not patients & {one.patient_id for one in fold.scores}
         assert fold.threshold == 0.4
+
+
+def test_what_would_end_it_after_hours_is_said_before_the_first_training(
+    scans: Path, gland: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_training(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("training.cross_validation.train", no_training)
+    monkeypatch.setattr("training.nodule_folds._tells", lambda case: case.case_id == "case0")
+    question = Question(NODULE_RECIPE, scans, tmp_path / "out", folds=2, gland=gland)
+    said = r"none has a detectable nodule of 10 mm: .*smaller split than 0\.5 .*\(--folds\)"
+    with pytest.raises(TrainingError, match=said):
+        cross_validate_nodules(question, gland, QUIET)
+    known = Seen((), frozenset({read_index(scans)[-1].patient_id}))
+    monkeypatch.setattr("training.nodule_folds.seen_by_model", lambda _: known)
+    with pytest.raises(SeenError):
+        cross_validate_nodules(question, gland, QUIET)
+    assert not (tmp_path / "out").exists()
+
+
+FOUND, MISSED = NoduleScore(12.0, True, 0.7), NoduleScore(12.0, True, None)
+
+
+def fold(number: int, *nodules: NoduleScore, known: str = "Not checked.") -> NoduleFold:
+    return NoduleFold(number, 8, 0.3, (LesionScore("c", f"p{number}", nodules, 1, {}),), known)
+
+
+def test_a_fold_without_nodules_says_none_and_the_total_counts() -> None:
+    folds = [fold(1, FOUND, MISSED), fold(2), NoduleFold(3, 8, 0.3, ())]
+    table = markdown(folds, simulated=False)
+    assert "| 2 | 8 | 0.3 | 1 | none to find |  | 1.00 |" in table
+    assert "| 3 | 8 | 0.3 | 0 | none to find |  |  |  |" in table
+    assert "| all |  |  | 2 | 1 of 2 |" in table
+    assert json.loads(json.dumps(content(folds)))["found"]["whole"] == 2
+    unknown = NoduleScore(0.0, True, 0.7)
+    assert "detectable nodules of unknown size: found" in markdown(
+        [fold(1, unknown)], simulated=False
+    )
+
+
+def test_what_is_not_known_of_the_other_networks_stands_above_the_table() -> None:
+    folds = [fold(1, FOUND), fold(2, FOUND)]
+    assert "chosen on others. Not checked. 95 %" in markdown(folds, simulated=False)
+    assert content(folds)["folds"][0]["separation"] == "Not checked."
 
 
 def test_who_is_asked_for_what_it_cannot_do_is_told_what_to_do(

@@ -105,6 +105,20 @@ def test_nodules_are_compared_by_those_found_and_false_marks(
     assert compare_nodules(one, other, MODEL, "seed", Margins()).verdict == verdict
 
 
+def test_nodules_of_unknown_size_are_compared_where_there_are_no_others() -> None:
+    unknown = [
+        replace(one, nodules=tuple(replace(nodule, size_mm=0.0) for nodule in one.nodules))
+        for one in nodule_scores(9, 1)
+    ]
+    better = [
+        replace(one, nodules=tuple(replace(nodule, dice=0.7) for nodule in one.nodules))
+        for one in unknown
+    ]
+    found = compare_nodules(unknown, better, MODEL, "seed", Margins())
+    assert found.verdict == "worse"
+    assert found.differences[0].name == "detectable nodules of unknown size, found"
+
+
 def test_without_nodules_nothing_is_compared() -> None:
     empty = [replace(one, nodules=()) for one in nodule_scores(0, 0)]
     with pytest.raises(ValueError, match="no scan has a detectable nodule of 10 mm"):

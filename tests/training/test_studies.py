@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ellipses import QUIET, RECIPE, SIDE, ellipse_case, ellipse_data
+from ellipses import QUIET, RECIPE, SIDE, ellipse_case, ellipse_data, finished_run
+from test_evaluate import MODEL
 from typer.testing import CliRunner
 
 from adjuvant.model import read_model
 from adjuvant.network import load_network
 from training.__main__ import app
+from training.cross_validation import Fold, Trained, content, cross_validate, divide
 from training.cross_validation import Question as Folds
-from training.cross_validation import content, cross_validate, divide
 from training.cross_validation import markdown as folds_markdown
 from training.dataset import Entry, read_index, write_case, write_index
 from training.datasets.split import TEST, extend, freeze, write_split
-from training.errors import TrainingError
+from training.ensemble import combine
+from training.errors import SeenError, TrainingError
+from training.figures import Figure, Score
 from training.finished_run import exported
-from training.learning_curve import Question, in_order, learning_curve
-from training.run_folder import read_run
+from training.foundation import Foundation
+from training.learning_curve import Point, Question, in_order, learning_curve, markdown
+from training.learning_curve import content as curve_content
+from training.run_folder import State, read_run, read_state
+from training.seen import Seen, Separation
 from training.train import train
 
 SHORT = RECIPE.model_copy(
@@ -50,6 +57,11 @@ def stored(folder: Path, numbers: range) -> Path:
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stored(tmp_path_factory.mktemp("studies") / "data", range(30))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished_run(tmp_path_factory.mktemp("finished") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +129,54 @@ def test_every_scan_is_measured_by_a_network_that_did_not_learn_from_its_patient
     assert json.loads(json.dumps(content(folds)))["dice"]["scans"] == 30
 
 
+FIGURE = Figure(0.9, 0.8, 1.0, 1)
+
+
+@pytest.mark.parametrize(("separation", "said"), [("patient", False), ("unchecked", True)])
+def test_a_foundation_of_patients_whom_nobody_can_name_is_told(
+    separation: Separation, *, said: bool
+) -> None:
+    """It may have learnt from those who were held back."""
+    score = Score("c", "p", 0.9, None, False, {})
+    fold = Fold(1, 8, (score,), separation)
+    point = Point(8, 4, FIGURE, FIGURE, 0, separation)
+    for table in (folds_markdown([fold], simulated=False), markdown([point], simulated=False)):
+        told = "Not checked: whether the model that they began with learnt from these" in table
+        assert told is said
+    assert content([fold])["folds"][0]["separation"] == separation
+    assert curve_content([point])["points"][0]["separation"] == separation
+
+
+@pytest.mark.parametrize(("data", "found"), [("simulated", "patient"), ("clinical", "unchecked")])
+def test_what_a_fold_began_with_is_asked_for(
+    scans: Path,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: str,
+    found: str,
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "fold-1-of-2")
+    trained = Trained(1, run, 8, [], read_index(scans)[:4])
+    monkeypatch.setattr("training.cross_validation.train_folds", lambda *_: iter([trained]))
+    about = read_run(run) | {"patient_ids": ["other"]}
+    about["foundation"] = {"model": "thyroid 0.1.0", "seeds": [], "data": data}
+    (run / "run.json").write_text(json.dumps(about))
+    (fold,) = cross_validate(Folds(RECIPE, scans, tmp_path, folds=2), QUIET)
+    assert fold.separation == found
+
+
+def test_a_foundation_that_knows_a_patient_is_refused_before_any_training(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Seen((), frozenset({read_index(scans)[-1].patient_id}))
+    monkeypatch.setattr("training.cross_validation.seen_by_model", lambda _: known)
+    foundation = Foundation(MODEL, tmp_path / "none.keras")
+    with pytest.raises(SeenError):
+        cross_validate(Folds(SHORT, scans, tmp_path / "out", 2, foundation), QUIET)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_frozen_test_set_is_left_alone(tmp_path: Path) -> None:
     data = stored(tmp_path / "data", range(24))
     entries = read_index(data)
@@ -158,6 +218,20 @@ def test_both_as_commands(scans: Path, others: Path, tmp_path: Path) -> None:
     with exported(one) as (first, _), exported(other) as (second, _):
         mean = (first(inputs) + second(inputs)) / 2
     np.testing.assert_allclose(load_network(model)(inputs), mean, atol=1e-5)
+
+
+def test_an_ensemble_that_was_interrupted_is_not_one_to_release(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    question = Folds(SHORT, scans, tmp_path, folds=2)
+    folds = cross_validate(question, QUIET)
+    monkeypatch.setattr("training.ensemble.write_fingerprint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        combine(question, folds, QUIET)
+    assert read_state(tmp_path / "ensemble") == State()
 
 
 def test_an_ensemble_is_not_trained_as_a_whole(tmp_path: Path) -> None:

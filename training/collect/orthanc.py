@@ -42,6 +42,24 @@ class Orthanc:
         self._rest = Rest(access)
         self._query, self._labels = dict(query), list(labels)
         self._wanted = corrections
+        self._listed = 0
+
+    @property
+    def doubt(self) -> str | None:
+        """Why there may be more than `items` gave, once it has ended; None without a reason.
+
+        Until 1.12.4 Orthanc reads at most one more than its LimitFindResults and pages through
+        these. It does not tell that limit, which people set to hundreds or thousands.
+        """
+        limit, more = divmod(self._listed, PAGE)
+        if more != 1 or not limit:
+            return None
+        level = "studies" if self._labels else "series"
+        return (
+            f"Orthanc listed {self._listed} {level}: if its LimitFindResults is "
+            f"{self._listed - 1}, it left out the rest; set it to 0 there, or collect in parts "
+            "(--query StudyDate=20250101-20250630)"
+        )
 
     def accepted(self) -> dict[str, str]:
         """What stands for each accepted correction (`Item.key`) -> its identifier.
@@ -113,9 +131,10 @@ class Orthanc:
                 if study not in known:
                     known.add(study)
                     yield study
-            if len(page) < PAGE:
-                return
             since += len(page)
+            if len(page) < PAGE:
+                self._listed = since
+                return
 
     def _find(self, since: int) -> list[dict[str, Any]]:
         asked: dict[str, Any] = {

@@ -13,7 +13,10 @@ from training.lesions import (
     LesionEvaluation,
     LesionScore,
     Reading,
+    Span,
+    decisive,
     figure_of_marks,
+    judged_by,
     marks_of,
     sensitivity,
 )
@@ -125,20 +128,20 @@ def _sizes(measured: LesionEvaluation) -> str:
 
 def _subgroups(scores: Sequence[LesionScore]) -> str:
     """Sensitivity and false marks of each group."""
-    tables = []
+    tables, span = [], decisive(scores)
     for kind in scores[0].groups:
         names = sorted({one.groups[kind] for one in scores})
         if len(names) > 1:
             groups = [(name, [s for s in scores if s.groups[kind] == name]) for name in names]
-            head = (kind, "scans", f"nodules from {LARGE_MM:g} mm", "found", "95 % interval",
+            head = (kind, "scans", judged_by(span), "found", "95 % interval",
                     "false marks in a scan", "95 % interval")  # fmt: skip
-            tables.append(table(head, [_group(*one) for one in groups]))
+            tables.append(table(head, [_group(*one, span) for one in groups]))
     lead = f"Groups below {SMALLEST_GROUP} nodules or scans have no figure."
     return section("Subgroups", *tables, lead=lead)
 
 
-def _group(name: str, members: Sequence[LesionScore]) -> tuple[object, ...]:
-    rate = sensitivity(members, LARGE_MM, np.inf)
+def _group(name: str, members: Sequence[LesionScore], span: Span) -> tuple[object, ...]:
+    rate = sensitivity(members, span)
     whole = 0 if rate is None else rate.whole
     found = ("too few", "")
     if rate is not None and whole >= SMALLEST_GROUP:

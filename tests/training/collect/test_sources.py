@@ -8,15 +8,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from typer.testing import CliRunner
 
+from deploy.serve import ROOT
+from training.__main__ import app
 from training.collect.dicomweb import DicomWeb, first_part
 from training.collect.orthanc import Orthanc
 from training.collect.rest import Access
 from training.collect.source import SourceFault
+from training.pseudonyms import write_key
 
 
 @dataclass
@@ -25,6 +30,7 @@ class Small:
 
     url: str = ""
     series: int = 0
+    cap: int = 0
     version: str = "1.12.4"
     status: int = 200
     garbage: bool = False
@@ -42,7 +48,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.state.asked.append(asked)
-        numbers = range(self.state.series)[asked["Since"] : asked["Since"] + asked["Limit"]]
+        # Until 1.12.4 Orthanc reads one more than LimitFindResults, and only then pages.
+        there = min(self.state.series, self.state.cap + 1 if self.state.cap else self.state.series)
+        numbers = range(there)[asked["Since"] : asked["Since"] + asked["Limit"]]
         if asked["Level"] == "Study":
             self.answer([{"ID": f"study{n}"} for n in numbers])
         else:
@@ -130,6 +138,32 @@ def test_orthanc_is_asked_page_by_page_and_each_study_once(small: Small) -> None
     assert len(items) == 250
     assert len({item.key for item in items}) == 250
     assert json.loads(items[0].fetch()) == {"the": "file"}
+
+
+def test_a_list_that_orthanc_may_have_cut_is_not_called_whole(small: Small) -> None:
+    small.series, small.cap = 450, 300
+    source = Orthanc(Access(small.url), {})
+    assert source.doubt is None
+    assert len(list(source.items())) == 302
+    assert source.doubt is not None
+    assert "listed 301 series" in source.doubt
+    assert "LimitFindResults" in source.doubt
+    small.cap = 0
+    list(source.items())
+    assert source.doubt is None
+
+
+def test_who_collects_is_told_of_that_doubt(small: Small, tmp_path: Path) -> None:
+    small.series, small.cap = 150, 100
+    write_key(tmp_path / "key")
+    given = ["collect", "--orthanc", small.url, "--key", tmp_path / "key", "--out", tmp_path / "c"]
+    done = CliRunner().invoke(app, [str(one) for one in given])
+    assert done.exit_code == 0, done.output
+    assert "Orthanc listed 101 series: if its LimitFindResults is 100" in done.output
+
+
+def test_our_own_orthanc_lists_everything() -> None:
+    assert json.loads((ROOT / "orthanc.json").read_text("utf-8"))["LimitFindResults"] == 0
 
 
 def test_labels_are_asked_of_studies_and_need_a_new_orthanc(small: Small) -> None:

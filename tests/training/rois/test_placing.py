@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -106,18 +108,44 @@ def test_statistics_of_another_image_or_a_flipped_one_are_caught() -> None:
         place([("gland", said)], Plane(counts()[::-1]))
 
 
-def test_an_outline_that_fits_better_mirrored_is_caught_without_statistics() -> None:
+def spot() -> np.ndarray:
+    """A bright oblong off the centre of a square image."""
     image = np.full((64, 64), 2.0, np.float32)
     image[8:24, 6:26] = 30
+    return image
+
+
+@pytest.mark.parametrize(
+    ("turned", "said"),
+    [
+        (np.flipud, "flipped upside down"),
+        (np.fliplr, "flipped left to right"),
+        (lambda mask: mask[::-1, ::-1], "turned by half"),
+        (np.transpose, "transposed"),
+        (np.rot90, "turned by a quarter clockwise"),
+        (lambda mask: np.rot90(mask, -1), "turned by a quarter \\("),
+        (lambda mask: mask[::-1, ::-1].T, "transposed and turned by half"),
+    ],
+)
+def test_an_outline_that_fits_better_turned_is_caught_without_statistics(
+    turned: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    image = spot()
     mask = image > 10
     assert int(place([("gland", Drawing("g", Painted(mask)))], Plane(image)).gland.sum()) == 320
-    for flipped, said in (
-        (mask[::-1], "upside down"),
-        (mask[:, ::-1], "left to right"),
-        (mask[::-1, ::-1], "turned by half"),
-    ):
-        with pytest.raises(RoiError, match=f"flipped {said}" if "turned" not in said else said):
-            place([("gland", Drawing("g", Painted(flipped)))], Plane(image))
+    with pytest.raises(RoiError, match=f"fits better when it is {said}"):
+        place([("gland", Drawing("g", Painted(turned(mask))))], Plane(image))
+
+
+def test_an_outline_that_does_not_stand_out_is_caught() -> None:
+    image = np.full((64, 64), 20.0, np.float32)
+    gland = np.zeros((64, 64), np.bool_)
+    gland[24:40, 22:42] = True
+    # A gland with little uptake is one all the same.
+    faint = Plane(np.where(gland, 24, image))
+    assert place([("gland", Drawing("g", Painted(gland)))], faint).gland.any()
+    with pytest.raises(RoiError, match=r"does not stand out .* around 1, at least 1\.1 is"):
+        place([("gland", Drawing("g", Painted(np.roll(gland, -22, axis=0))))], faint)
 
 
 @pytest.mark.parametrize(
