@@ -151,17 +151,22 @@ def dice_of(folds: Sequence[Fold]) -> Figure:
 
     Raises TrainingError where none shows a gland.
     """
-    shown = [one for fold in folds for one in fold.scores if one.dice is not None]
+    shown = _shown(folds)
     if not shown:
         raise TrainingError("no scan shows a gland: nothing to measure")
     return figure_of([one.dice or 0.0 for one in shown], [one.patient_id for one in shown])
+
+
+def _shown(folds: Sequence[Fold]) -> list[Score]:
+    """Of the scans with a gland."""
+    return [one for fold in folds for one in fold.scores if one.dice is not None]
 
 
 def markdown(folds: Sequence[Fold], *, simulated: bool) -> str:
     """The table, with what it is about."""
     kind = "simulated scans" if simulated else "scans"
     whole = dice_of(folds)
-    means = [dice_of([fold]).value for fold in folds]
+    means = [dice_of([fold]).value for fold in folds if _shown([fold])]
     lines = [
         f"Each of {whole.scans} {kind} with a visible gland was measured by the one of "
         f"{len(folds)} networks whose training left its patient out. "
@@ -178,8 +183,11 @@ def markdown(folds: Sequence[Fold], *, simulated: bool) -> str:
 
 
 def _row(name: str, learnt_from: str, folds: Sequence[Fold]) -> str:
+    shown = _shown(folds)
+    if not shown:
+        return f"| {name} | {learnt_from} | 0 | none to measure |  |  |"
     one = dice_of(folds)
-    missed = sum(score.silent for fold in folds for score in fold.scores if score.dice is not None)
+    missed = sum(score.silent for score in shown)
     interval = f"{one.low:.3f} to {one.high:.3f}"
     cells = (name, learnt_from, str(one.scans), f"{one.value:.3f}", interval, str(missed))
     return f"| {' | '.join(cells)} |"

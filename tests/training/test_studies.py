@@ -147,6 +147,14 @@ def test_a_foundation_of_patients_whom_nobody_can_name_is_told(
     assert curve_content([point])["points"][0]["separation"] == separation
 
 
+def test_a_fold_without_a_gland_says_so_and_the_total_counts() -> None:
+    shown = Score("c", "p", 0.9, None, False, {})
+    empty = Score("d", "q", None, None, True, {})
+    table = folds_markdown([Fold(1, 8, (shown,)), Fold(2, 8, (empty,))], simulated=False)
+    assert "| 2 | 8 | 0 | none to measure |" in table
+    assert "| all |  | 1 | 0.900 |" in table
+
+
 @pytest.mark.parametrize(("data", "found"), [("simulated", "patient"), ("clinical", "unchecked")])
 def test_what_a_fold_began_with_is_asked_for(
     scans: Path,
