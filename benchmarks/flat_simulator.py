@@ -1,7 +1,7 @@
 """A second, deliberately simple simulator: how the networks do on scans of another make.
 
     python -m benchmarks.flat_simulator --n 600 --seed 1 --out SCANS
-    python -m training evaluate --model models/thyroid/0.5.0 --data SCANS --out FOLDER
+    python -m training evaluate --model models/thyroid/0.6.0 --data SCANS --out FOLDER
 
 It shares nothing with `training.phantom` but the form of a case, and which nodules count as
 detectable: flat maps of tissue thickness instead of a gland in space, lobes that are drops along a

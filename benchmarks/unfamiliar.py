@@ -1,6 +1,6 @@
 """How often the plugin calls an image unlike those that its network learnt from.
 
-    python -m benchmarks.unfamiliar --model models/thyroid/0.5.0 --data SCANS
+    python -m benchmarks.unfamiliar --model models/thyroid/0.6.0 --data SCANS
 
 Simulated scans as they are, and changed in ways in which no scan of a camera comes. What is said of
 the former are false alarms; of the latter, each is a kind of image that a wrong header may bring.

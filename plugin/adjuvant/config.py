@@ -88,7 +88,7 @@ class Settings(BaseModel):
     data_directory: Text = DATA_DIRECTORY
     models_directory: Text = "models"
     virtual_environment: str = ".venv"
-    models: dict[Text, Version] = Field(default={"thyroid": "0.5.0"}, min_length=1)
+    models: dict[Text, Version] = Field(default={"thyroid": "0.6.0"}, min_length=1)
     device: Literal["auto", "cpu", "gpu"] = "auto"
     threads: int = Field(default=0, ge=0, le=1024)
     maximum_matrix: int = Field(default=2048, ge=16, le=16384)
