@@ -73,7 +73,7 @@ def _write_likeness(question: Question, folds: Folds, run: Path, console: Consol
         case = read_case(question.data, entry)
         tally.add(case)
         # A network for nodules sees close-ups: whole scans say nothing of what it knows.
-        if question.gland is None and case.counts.any():
+        if question.gland is None and case.gland.any():
             described.append(describe(case.counts))
     write_fingerprint(run, tally.content())
     if (familiar := familiar_of(described)) is not None:

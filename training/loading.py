@@ -71,8 +71,8 @@ def read_sides(
 
     training = read(sides[TRAINING], "reading training scans")
     validating = read(validation, "reading validation scans")
-    whole = () if outliner else training.images.counts
-    seen = tracked(whole, "what they are like", console)
+    shown = () if outliner else _with_gland(training.images)
+    seen = tracked(shown, "what they are like", console)
     repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
     return Data(
         training=replace(training.images, repeats=tuple(repeats)),
@@ -85,6 +85,13 @@ def read_sides(
         glands=outliner.name if outliner else None,
         scans=digest_of(training.hashes | validating.hashes),
     )
+
+
+def _with_gland(images: Images) -> tuple[NDArray[np.uint16], ...]:
+    """What a scan of a thyroid is like. Those on which none is seen are other images (a knee, a
+    flood source) or unusual ones: many of them would make anything familiar."""
+    pairs = zip(images.counts, images.masks, strict=True)
+    return tuple(counts for counts, mask in pairs if np.atleast_3d(mask)[..., 0].any())
 
 
 def _learnable(recipe: Recipe, outliner: Outliner | None) -> Learnable:

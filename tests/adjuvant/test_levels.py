@@ -325,7 +325,7 @@ def test_what_is_sent_again_is_read_where_orthanc_cannot_tell_whether_its_result
     assert {instance for _, instance, _ in department.jobs("queued")} == {"a", "b"}
     assert len(department.around.inbox) == 0
     (line,) = department.lines
-    assert line.startswith("a: is read again, as Orthanc cannot tell of it: Orthanc answered 500")
+    assert line.startswith("a: is read again, what was made of it is unknown: Orthanc answered 500")
 
 
 def test_what_a_person_cancelled_stays_so_where_orthanc_cannot_tell_of_it(

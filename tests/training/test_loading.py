@@ -118,3 +118,18 @@ def test_who_looks_for_nodules_needs_outlines_and_nobody_else(tmp_path: Path) ->
         load_data(folder, NODULES, QUIET)
     with pytest.raises(ValueError, match=r"outlines glands itself: it takes no --gland"):
         load_data(folder, HALF, QUIET, outliner=OUTLINER)
+
+
+def test_what_is_familiar_is_told_by_scans_with_a_gland(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[bytes] = []
+    monkeypatch.setattr(
+        "training.loading.describe", lambda counts: described.append(counts.tobytes())
+    )
+    cases = [ellipse_case(n, visible=n % 4 > 1) for n in range(20)]
+    data = load_data(stored(tmp_path, cases), HALF, QUIET)
+    pairs = list(zip(data.training.counts, data.training.masks, strict=True))
+    shown = [counts.tobytes() for counts, mask in pairs if mask.any()]
+    assert described == shown
+    assert len(shown) < len(pairs)
