@@ -103,6 +103,7 @@ PURE = (
     "header.py",
     "image.py",
     "lobes.py",
+    "jpeg_2000.py",
     "keras_archive.py",
     "measure.py",
     "chain.py",

@@ -56,6 +56,17 @@ class Parents:
 
 
 @dataclass(frozen=True)
+class Filed:
+    """An instance as Orthanc's index tells of it, which reads no file. `received` is when Orthanc
+    stored it, in UTC: YYYYMMDDTHHMMSS."""
+
+    instance: str
+    sop_class: str
+    uid: str
+    received: str
+
+
+@dataclass(frozen=True)
 class Stored:
     """Orthanc's answer to a store: identifiers, and whether the instance is new."""
 
@@ -192,6 +203,19 @@ class Archive:
         asked = {"Resources": [resource], "Level": "Instance", "Metadata": True, "Short": True}
         found = self._json("POST", "/tools/bulk-content", data=json.dumps(asked).encode())
         return {one["ID"]: one["Metadata"].get("SopClassUid") for one in found}
+
+    def filed(self, study: str) -> list[Filed]:
+        """Every instance of a study, none where there is no such study."""
+        asked = {"Resources": [study], "Level": "Instance", "Metadata": True}
+        return [
+            Filed(
+                one["ID"],
+                one["Metadata"].get("SopClassUid", ""),
+                one["MainDicomTags"].get("SOPInstanceUID", ""),
+                one["Metadata"].get("ReceptionDate", ""),
+            )
+            for one in self.ask("POST", "/tools/bulk-content", asked) or []
+        ]
 
     def studies(self) -> list[str]:
         """Orthanc's identifiers of all studies."""

@@ -52,10 +52,10 @@ def _jpeg(frame: bytes) -> Declared | None:
         if marker == 0xFF:  # fill byte
             at += 1
         elif marker in STARTS_OF_FRAME:
-            rows, columns = _number(frame, at + 5, 2), _number(frame, at + 7, 2)
+            rows, columns = number(frame, at + 5, 2), number(frame, at + 7, 2)
             return Declared(rows, columns, frame[at + 9])
-        elif marker in BEFORE_START_OF_FRAME and _number(frame, at + 2, 2) >= 2:
-            at += 2 + _number(frame, at + 2, 2)
+        elif marker in BEFORE_START_OF_FRAME and number(frame, at + 2, 2) >= 2:
+            at += 2 + number(frame, at + 2, 2)
         else:
             break
     return None
@@ -65,11 +65,12 @@ def _jpeg_2000(frame: bytes) -> Declared | None:
     """ISO 15444-1 A.5.1: SIZ follows at once. PS3.5 A.4.4 allows no JP2 file around it."""
     if not frame.startswith(SOC_SIZ) or len(frame) < 42:
         return None
-    right, bottom, left, top = (_number(frame, at, 4) for at in (8, 12, 16, 20))
-    return Declared(bottom - top, right - left, _number(frame, 40, 2))
+    right, bottom, left, top = (number(frame, at, 4) for at in (8, 12, 16, 20))
+    return Declared(bottom - top, right - left, number(frame, 40, 2))
 
 
-def _number(data: bytes, at: int, size: int) -> int:
+def number(data: bytes, at: int, size: int) -> int:
+    """The big-endian number in `size` bytes of a stream, fewer at its end."""
     return int.from_bytes(data[at : at + size], "big")
 
 

@@ -187,9 +187,7 @@ class Intake:
         try:
             queue(task, self.ledger, self.archive)
         except Exception as fault:
-            # The first errors may be the archive's, like silence: then to wait is better.
-            own = ArchiveFault(str(fault)) if isinstance(fault, ArchiveFault) else fault
-            if not self._silences.only_of(task.instance, own):
+            if not self._silences.only_of(task.instance, fault, patient=True):
                 raise
             why = explain(fault)
             self.log.error(f"{task.instance}: is read again, what was made of it is unknown: {why}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from adjuvant.codestream import number
+
 COD, SOT, SOD = 0xFF52, 0xFF90, 0xFF93
 # CAP, COD, TLM, PLM, CPF, QCD, QCC, RGN, POC, PPM, CRG, COM; not COC, which would overrule COD.
 IN_MAIN_HEADER = frozenset({0x50, 0x52, 0x55, 0x57, 0x59, *range(0x5C, 0x61), 0x63, 0x64})
@@ -38,7 +40,7 @@ def is_bounded(frame: bytes) -> bool:
     except (LookupError, ValueError):
         return False
     right, bottom, left, top, width, height, tile_left, tile_top = (
-        _number(frame, at, 4) for at in range(8, 40, 4)
+        number(frame, at, 4) for at in range(8, 40, 4)
     )
     if not width or not height:
         return False
@@ -53,8 +55,8 @@ def _segments(frame: bytes, at: int, last: int, known: frozenset[int]) -> Iterat
     """Each marker and where it is, up to and with `last`; raises ValueError on an unknown one, a
     second COD and a senseless length."""
     styles = 0
-    while (marker := _number(frame, at, 2)) != last:
-        length = _number(frame, at + 2, 2)
+    while (marker := number(frame, at, 2)) != last:
+        length = number(frame, at + 2, 2)
         styles += marker == COD
         if marker >> 8 != 0xFF or marker & 0xFF not in known or length < 2 or styles > 1:
             raise ValueError("a marker or its length is not known here")
@@ -64,20 +66,20 @@ def _segments(frame: bytes, at: int, last: int, known: frozenset[int]) -> Iterat
 
 
 def _style(frame: bytes, at: int) -> _Style:
-    length, has_precincts = _number(frame, at + 2, 2), frame[at + 4] & 1
+    length, has_precincts = number(frame, at + 2, 2), frame[at + 4] & 1
     resolutions = frame[at + 9] + 1
     if length != 12 + resolutions * has_precincts:
         raise ValueError("COD is of another length than its content")
     sizes = frame[at + 14 : at + 14 + resolutions] if has_precincts else b"\xff" * resolutions
-    return _Style(_number(frame, at + 6, 2), [(size & 15, size >> 4) for size in sizes])
+    return _Style(number(frame, at + 6, 2), [(size & 15, size >> 4) for size in sizes])
 
 
 def _require_known_tile_headers(frame: bytes, at: int) -> None:
     """Follow the tile-parts; raises ValueError on a header with other markers."""
-    while _number(frame, at, 2) == SOT:
+    while number(frame, at, 2) == SOT:
         for _ in _segments(frame, at + 12, SOD, IN_TILE_HEADER):
             pass
-        length = _number(frame, at + 6, 4)
+        length = number(frame, at + 6, 4)
         if not length:  # up to the end
             return
         if length < 14:
@@ -96,7 +98,3 @@ def _precincts(width: int, height: int, sizes: list[tuple[int, int]]) -> int:
 
 def _cuts(length: int, part: int) -> int:
     return -(-length // part)
-
-
-def _number(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(data[at : at + size], "big")

@@ -29,11 +29,14 @@ class Silences:
     archive: Answers
     _times: Counter[str] = field(init=False, default_factory=Counter)
 
-    def only_of(self, instance: str, fault: Exception) -> bool:
+    def only_of(self, instance: str, fault: Exception, *, patient: bool = False) -> bool:
         """Whether a fault is this instance's own, so that nobody else waits for it: Orthanc
-        answered with an error, or was silent about it PATIENCE times, or we failed as often."""
+        answered with an error, or was silent about it PATIENCE times, or we failed as often.
+
+        `patient`: an error has to come as often, too; the first may be the archive's.
+        """
         if isinstance(fault, ArchiveFault):
-            if fault.status is not None:
+            if fault.status is not None and not patient:
                 return True
             if not self._answers():
                 return False

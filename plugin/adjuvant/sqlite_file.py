@@ -26,6 +26,18 @@ def translated(what: str, fault: type[Fault], corrupt: type[Fault]) -> Iterator[
         raise kind(f"{what} cannot be used: {cause}") from cause
 
 
+def is_text(value: object) -> bool:
+    """Whether SQLite, or a file, takes it as a text: half of a character ("\\ud800"), which JSON
+    can write, they do not."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def keep_inside(database: sqlite3.Connection) -> None:
     """Have SQLite sort in memory: it would write into the system's folder for temporary files."""
     database.execute("PRAGMA temp_store=MEMORY")

@@ -5,11 +5,10 @@ was read after all, always."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from adjuvant.archive import Archive, deleted
+from adjuvant.archive import Archive, Filed, deleted
 from adjuvant.errors import ArchiveFault, Refusal
 from adjuvant.header import UNREADABLE, quiet, text
 from adjuvant.image import read_header
@@ -32,22 +31,6 @@ RESULT_SOP_CLASSES = frozenset(
 )
 
 MOST_JOBS = 1000  # about one scan: one for each model that has read it
-
-
-@dataclass(frozen=True)
-class Filed:
-    """An instance as Orthanc's index tells of it, which reads no file. `received` is when Orthanc
-    stored it, in UTC: YYYYMMDDTHHMMSS."""
-
-    instance: str
-    sop_class: str
-    uid: str
-    received: str
-
-    @property
-    def may_be_ours(self) -> bool:
-        """Somebody else's files are mostly not even read: they may be damaged, or many."""
-        return self.sop_class in RESULT_SOP_CLASSES and self.uid.startswith(ROOT)
 
 
 def delete_earlier(archive: Archive, task: Task, source_sop_instance_uid: str) -> int:
@@ -135,17 +118,7 @@ def _result_uids(source: str, interpretation: str, digest: str) -> set[str]:
 def _study(archive: Archive, task: Task) -> dict[str, Filed]:
     """Every instance of the scan's study."""
     study = archive.parents(task.instance).study
-    asked = {"Resources": [study], "Level": "Instance", "Metadata": True}
-    found = archive.ask("POST", "/tools/bulk-content", asked) or []
-    return {
-        one["ID"]: Filed(
-            one["ID"],
-            one["Metadata"].get("SopClassUid", ""),
-            one["MainDicomTags"].get("SOPInstanceUID", ""),
-            one["Metadata"].get("ReceptionDate", ""),
-        )
-        for one in found
-    }
+    return {one.instance: one for one in archive.filed(study)}
 
 
 def _delete(archive: Archive, results: Collection[Filed]) -> int:
@@ -156,7 +129,8 @@ def _delete(archive: Archive, results: Collection[Filed]) -> int:
 
 def _is_ours(archive: Archive, one: Filed, task: Task, source: str) -> bool:
     """True where a model of ours made it of that scan, and nobody corrected it."""
-    if not one.may_be_ours:
+    # Somebody else's files are mostly not even read: they may be damaged, or many.
+    if one.sop_class not in RESULT_SOP_CLASSES or not one.uid.startswith(ROOT):
         return False
     try:
         header = read_header(archive.read(one.instance))

@@ -21,7 +21,7 @@ from typing import Any
 from adjuvant.change_record import ChangeRecord
 from adjuvant.errors import AdjuvantError, Fault
 from adjuvant.health import utc
-from adjuvant.sqlite_file import require_whole, transaction, translated
+from adjuvant.sqlite_file import is_text, require_whole, transaction, translated
 
 INDEX_FILE = "corrections.sqlite"
 RECORD_FILE = "correction-decisions.jsonl"
@@ -269,7 +269,7 @@ class Register:
         from being read."""
         keys = ("decision", "who", "at", "instance", "source", "sha256_of_file")
         values = [entry.get(key) for key in keys]
-        if values[0] in STATES and all(_is_text(value) for value in values):
+        if values[0] in STATES and all(value and is_text(value) for value in values):
             database.execute(
                 "UPDATE corrections SET state=?, decided_by=?, decided_at=? "
                 "WHERE instance=? AND source=? AND sha256=?",
@@ -305,14 +305,6 @@ def _correction(row: sqlite3.Row) -> Correction:
     found = Found(**{**values, "changed": tuple(json.loads(row["changed"]))})
     decided = (row["decided_by"], row["decided_at"])
     return Correction(row["id"], found, row["found"], row["state"], *decided)
-
-
-def _is_text(value: object) -> bool:
-    """Whether SQLite takes it as a text; half of a character, "\\ud800", it does not."""
-    try:
-        return isinstance(value, str) and bool(value.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _translated(path: Path) -> AbstractContextManager[None]:

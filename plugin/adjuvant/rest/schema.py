@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adjuvant.sqlite_file import is_text
+
 Schema = Mapping[str, Any]
 
 # What `check` obeys; other keywords may only describe.
@@ -23,7 +25,7 @@ SHOWN = 100
 _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "object": ("an object", lambda value: isinstance(value, dict)),
     "array": ("an array", lambda value: isinstance(value, list)),
-    "string": ("a text", lambda value: isinstance(value, str) and _is_text(value)),
+    "string": ("a text", is_text),
     "boolean": ("true or false", lambda value: isinstance(value, bool)),
     "integer": ("a whole number", lambda value: _is_number(value) and value == int(value)),
     "number": ("a number", lambda value: _is_number(value)),
@@ -107,11 +109,6 @@ def _is_valid(value: Any, schema: Schema) -> bool:
     if _is_number(value):
         return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     return not isinstance(value, list) or len(value) <= schema.get("maxItems", len(value))
-
-
-def _is_text(value: str) -> bool:
-    """JSON can write half of a character, "\\ud800", which no file and no database holds."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_number(value: Any) -> bool:

@@ -173,7 +173,7 @@ class Routing:
             self._begin(self._whole_outbox())
         except (OutboxFault, LedgerFault) as fault:
             self._rest()
-            self._alarm(str(fault))
+            self._alarm(ALARM, f"nothing is sent: {fault}")
 
     def _whole_outbox(self) -> Outbox:
         """The list; a new one in place of a corrupt one, to be filled with all that the ledger
@@ -185,7 +185,8 @@ class Routing:
                 outbox = Outbox(path, lost=lost.exists())
             except OutboxCorrupt as fault:
                 lost.touch()
-                self._alarm(f"{fault}; it was set aside as {set_aside(path).name}")
+                aside = set_aside(path).name
+                self._alarm(ALARM, f"nothing is sent: {fault}; it was set aside as {aside}")
                 outbox = Outbox(path, lost=True)
             lost.unlink(missing_ok=True)
         return outbox
@@ -223,9 +224,7 @@ class Routing:
             self._health.settle(STRANDED)
             return
         told = ", ".join(f"{count} for {name!r}" for name, count in sorted(stranded.items()))
-        what = f"objects wait for routes that orthanc.json does not have: {told}"
-        if self._health.alarm(STRANDED, what):
-            self._log.error(f"alarm: {what}")
+        self._alarm(STRANDED, f"objects wait for routes that orthanc.json does not have: {told}")
 
     def _sender(self, name: str, outbox: Outbox) -> Sender:
         settings = self._way.routes[name]
@@ -253,9 +252,9 @@ class Routing:
         self._threads.append(threading.Thread(target=work, name=name, daemon=True))
         self._threads[-1].start()
 
-    def _alarm(self, what: str) -> None:
-        if self._health.alarm(ALARM, f"nothing is sent: {what}"):
-            self._log.error(f"alarm: nothing is sent: {what}")
+    def _alarm(self, key: str, what: str) -> None:
+        if self._health.alarm(key, what):
+            self._log.error(f"alarm: {what}")
 
 
 def _chosen(
