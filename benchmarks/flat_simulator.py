@@ -30,7 +30,7 @@ from scipy.ndimage import binary_fill_holes, gaussian_filter
 
 from training.dataset import write_case, write_index
 from training.phantom.case import Case, Nodule
-from training.phantom.nodules import detectable
+from training.phantom.nodules import anatomical_noise, contrast_to_noise, detectable
 from training.progress import tracked
 
 Map = NDArray[np.float64]
@@ -156,18 +156,20 @@ def flat_case(seed: int, number: int) -> Case:
         thick * uneven * left for thick in (lobes[0][0], lobes[1][0], bridge(rng, plane, size))
     ]
     sigma = rng.uniform(7, 12) / FWHM
-    return _expose(rng, plane, sigma, (parts, colds, hots), (f"flat{seed}-{number:05d}", disease))
+    content = (parts, uneven, colds, hots)
+    return _expose(rng, plane, sigma, content, (f"flat{seed}-{number:05d}", disease))
 
 
 def _expose(
     rng: Random,
     plane: Plane,
     sigma: float,
-    content: tuple[list[Map], list[Ball], list[Ball]],
+    content: tuple[list[Map], Map, list[Ball], list[Ball]],
     name: tuple[str, str],
 ) -> Case:
-    """What the camera counts, and the truth."""
-    parts, colds, hots = content
+    """What the camera counts, and the truth; `content` are the parts of the gland, by how much each
+    place of them differs from even tissue (1), cold and hot nodules."""
+    parts, uneven, colds, hots = content
     healthy = np.sum(parts, axis=0)
     taken = [np.minimum(ball.chord(plane), healthy) * (1 - ball.left) for ball in colds]
     rest = np.maximum(healthy - np.sum([*taken, np.zeros_like(healthy)], axis=0), 0)
@@ -182,8 +184,9 @@ def _expose(
     counts = rng.poisson(whole * scale).astype(np.uint16)
     mask = outline(seen, hot, gland, background=whole - gland)
     deficits = [plane.blurred(one, sigma) for one in taken]
+    blots = plane.blurred(rest * (1 - 1 / uneven), sigma)
     nodules = tuple(
-        nodule(ball, deficit, whole, (mask, scale))
+        nodule(ball, deficit, whole, (mask, scale, blots / (whole - blots)))
         for ball, deficit in zip(colds, deficits, strict=True)
     )
     case_id, disease = name
@@ -224,9 +227,10 @@ def outline(parts: list[Map], hot: Map, gland: Map, background: Map) -> Mask:
     return filled
 
 
-def nodule(ball: Ball, deficit: Map, whole: Map, place: tuple[Mask, float]) -> Nodule:
-    """The truth of one cold nodule; `place` is the gland and the counts of brightness 1."""
-    gland, scale = place
+def nodule(ball: Ball, deficit: Map, whole: Map, place: tuple[Mask, float, Map]) -> Nodule:
+    """The truth of one cold nodule; `place` is the gland, the counts of brightness 1, and by how
+    much tissue there differs from even tissue."""
+    gland, scale, blots = place
     mask = (deficit > deficit.max() / 2) & (deficit.max() > 1e-6)
     if not mask.any():
         return Nodule(mask, 2 * ball.radius, 0.0, 0.0, False)
@@ -234,7 +238,8 @@ def nodule(ball: Ball, deficit: Map, whole: Map, place: tuple[Mask, float]) -> N
     contrast, snr = taken / expected, float(taken * scale / np.sqrt(expected * scale))
     inside = float((mask & gland).sum() / mask.sum())
     size = 2 * ball.radius
-    return Nodule(mask, size, contrast, snr, detectable(size, contrast, snr, inside))
+    noise = contrast_to_noise(contrast, snr, anatomical_noise(blots, gland, mask))
+    return Nodule(mask, size, contrast, snr, detectable(size, snr, noise, inside))
 
 
 def cases(seed: int, n: int) -> Iterator[Case]:

@@ -61,11 +61,13 @@ class Gland:
 
 @dataclass(frozen=True)
 class GlandActivity:
-    """Activity on the grid: `parts` (part, z, y, x) without any nodule, `loss` the fraction that
-    cold and hot nodules replace, `hot` what hot nodules hold, `taken` (nodule, z, y, x) the
-    fraction that each cold nodule takes of what all others leave; all float32 (z, y, x)."""
+    """Activity on the grid: `parts` (part, z, y, x) without any nodule, `texture` by how much each
+    place differs from even tissue (1), `loss` the fraction that cold and hot nodules replace,
+    `hot` what hot nodules hold, `taken` (nodule, z, y, x) the fraction that each cold nodule takes
+    of what all others leave; all float32 (z, y, x)."""
 
     parts: Volume
+    texture: Volume
     loss: Volume
     hot: Volume
     taken: Volume
@@ -136,6 +138,7 @@ def gland_activity(gland: Gland, points: Volume, edge_mm: float) -> GlandActivit
         hot = np.maximum(hot, inside * solid.activity)
     return GlandActivity(
         parts=weighted * (once * texture),
+        texture=texture,
         loss=1 - cold_left * hot_left,
         hot=hot * (0.5 + 0.5 * texture) * cold_left,
         taken=_taken_by_each(left, hot_left),

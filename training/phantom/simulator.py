@@ -44,7 +44,7 @@ from training.phantom.truth import (
 
 # To be raised by one whenever the same numbers give other pixels or another truth than before:
 # a data set is of one version (`training.simulate`).
-SIMULATOR = 4
+SIMULATOR = 5
 BLOCK = 6
 # Six cases in a row belong to patients with so many cases each.
 PATIENTS_IN_BLOCK = ((1, 2, 3), (2, 2, 2), (1, 1, 2, 2), (3, 3), (1, 1, 1, 3), (1, 1, 1, 1, 2))
@@ -174,6 +174,7 @@ def moved(seen: Projections, motion: tuple[Pause, ...], spacing_mm: float) -> Pr
         seen,
         parts=mean(seen.parts),
         parenchyma=mean(seen.parenchyma),
+        even=mean(seen.even),
         hot=mean(seen.hot),
         background=mean(seen.background),
         deficits=mean(seen.deficits),
@@ -227,7 +228,9 @@ def project_gland(
     volumes = [activity.parts[number] * lit for number in present]
     healthy = activity.parts.sum(axis=0) * lit
     volumes += [healthy * taken for taken in activity.taken]
-    volumes.append(healthy * (1 - activity.loss))
+    left = healthy * (1 - activity.loss)
+    volumes.append(left)
+    volumes.append(left / activity.texture)
     if gland.hot:
         volumes.append(activity.hot * lit)
     images = project(np.stack(volumes), grid, detector)
@@ -238,6 +241,7 @@ def project_gland(
     return Projections(
         parts=parts,
         parenchyma=images[after],
+        even=images[after + 1],
         hot=images[-1] if gland.hot else nothing,
         background=nothing,
         deficits=images[len(present) : after],
@@ -248,7 +252,7 @@ def without_gland(background: NDArray[np.float32]) -> Projections:
     """The projections of a patient without thyroid tissue, as large as `background`."""
     nothing = np.zeros_like(background)
     none = np.zeros((0, *nothing.shape), np.float32)
-    return Projections(np.zeros((len(PARTS), *nothing.shape), np.float32), *(nothing,) * 3, none)
+    return Projections(np.zeros((len(PARTS), *nothing.shape), np.float32), *(nothing,) * 4, none)
 
 
 def transmitted(through: Attenuation, grid: Grid) -> Volume:

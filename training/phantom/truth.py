@@ -38,12 +38,14 @@ class Projections:
 
     `parts` (part, rows, columns): right lobe, left lobe, isthmus, pyramidal lobe as if there were
     no nodule; `parenchyma`, `hot`, `background` (rows, columns): what tissue between nodules, hot
-    nodules and everything else (with scatter) give; `deficits` (nodule, rows, columns) what each
-    cold nodule takes away. `counts` is what a pixel of value 1 counts.
+    nodules and everything else (with scatter) give; `even` what that tissue would give if it took
+    up everywhere alike; `deficits` (nodule, rows, columns) what each cold nodule takes away.
+    `counts` is what a pixel of value 1 counts.
     """
 
     parts: Image
     parenchyma: Image
+    even: Image
     hot: Image
     background: Image
     deficits: Image
@@ -70,6 +72,7 @@ def saturated(seen: Projections, ceiling: float) -> Projections:
         seen,
         parts=seen.parts * left,
         parenchyma=seen.parenchyma * left,
+        even=seen.even * left,
         hot=seen.hot * left,
         background=seen.background * left,
         deficits=seen.deficits * left,

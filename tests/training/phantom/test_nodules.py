@@ -7,7 +7,7 @@ import pytest
 
 from training.phantom.anatomy import Solid
 from training.phantom.case import PART_LABELS, Nodule
-from training.phantom.nodules import cold_nodules, contrast_to_noise
+from training.phantom.nodules import anatomical_noise, blotches, cold_nodules, contrast_to_noise
 from training.phantom.simulator import simulate_case
 from training.phantom.truth import Projections
 
@@ -21,20 +21,38 @@ def disc(radius: float, column: float = 32.0) -> np.ndarray:
     return (np.hypot(y - 32, x - column) < radius).astype(np.float32)
 
 
-def nodule(
-    deficit: np.ndarray, counts: float = 100.0, matrix: int = SIDE, solid: Solid = SOLID
-) -> Nodule:
-    """The truth of one nodule in a gland of radius 20 with value 1 over a background of 0.1."""
+def stripes(strength: float, width: int) -> np.ndarray:
+    """Tissue that is by turns this much brighter and darker than even tissue, in columns."""
+    brighter = np.arange(SIDE) // width % 2
+    return np.tile(np.where(brighter, strength, -strength), (SIDE, 1)).astype(np.float32)
+
+
+def projections(
+    deficit: np.ndarray, counts: float = 100.0, strength: float = 0.0, width: int = 16
+) -> Projections:
+    """A gland of radius 20 with value 1 over a background of 0.1."""
     gland = disc(20)
-    seen = Projections(
+    return Projections(
         parts=np.stack([gland]),
-        parenchyma=gland - deficit,
+        parenchyma=(gland - deficit) * (1 + stripes(strength, width)),
+        even=gland - deficit,
         hot=np.zeros_like(gland),
         background=np.full_like(gland, 0.1),
         deficits=np.stack([deficit]),
         counts=counts,
     )
-    outline = np.kron(gland, np.ones((matrix // SIDE,) * 2)) > 0.5
+
+
+def nodule(
+    deficit: np.ndarray,
+    counts: float = 100.0,
+    matrix: int = SIDE,
+    solid: Solid = SOLID,
+    strength: float = 0.0,
+) -> Nodule:
+    """The truth of one nodule in it."""
+    seen = projections(deficit, counts, strength)
+    outline = np.kron(disc(20), np.ones((matrix // SIDE,) * 2)) > 0.5
     return cold_nodules([solid], seen.deficits, seen, outline)[0]
 
 
@@ -75,9 +93,43 @@ def test_what_is_smaller_than_the_camera_shows_is_not_detectable() -> None:
 
 
 def test_contrast_counts_beside_both_kinds_of_noise() -> None:
-    assert contrast_to_noise(0.21, 1e9) == pytest.approx(3.0)
-    assert contrast_to_noise(0.21, 3.0) == pytest.approx(0.21 / np.hypot(0.07, 0.07))
-    assert contrast_to_noise(0.0, 0.0) == 0.0
+    assert contrast_to_noise(0.21, 1e9, 0.07) == pytest.approx(3.0)
+    assert contrast_to_noise(0.21, 3.0, 0.07) == pytest.approx(0.21 / np.hypot(0.07, 0.07))
+    assert contrast_to_noise(0.42, 1e9, 0.14) == pytest.approx(3.0)
+    assert contrast_to_noise(0.0, 0.0, 0.0) == 0.0
+
+
+def test_nobody_trusts_tissue_to_be_evener_than_usual() -> None:
+    assert contrast_to_noise(0.21, 1e9, 0.01) == pytest.approx(3.0)
+
+
+def uneven(radius: float, strength: float = 0.22, width: int = 16) -> float:
+    """As seen beside a nodule of this radius."""
+    blots = blotches(projections(0 * disc(5), strength=strength, width=width))
+    return anatomical_noise(blots, disc(20) > 0, disc(radius) > 0)
+
+
+def test_a_gland_is_as_uneven_as_the_camera_sees_it() -> None:
+    assert uneven(1, strength=0) == 0
+    assert uneven(1) == pytest.approx(0.22 / 1.1, rel=0.1)  # of all that is seen there
+    assert uneven(1, width=32) > uneven(1, width=1)
+
+
+def test_blots_hide_what_is_as_small_as_they_are() -> None:
+    assert uneven(3, width=8) > 2 * uneven(12, width=8)
+
+
+def test_without_a_gland_or_a_nodule_nothing_is_uneven() -> None:
+    blots = blotches(projections(0 * disc(5), strength=0.22))
+    some, nothing = disc(20) > 0, disc(0) > 0
+    assert anatomical_noise(blots, nothing, some) == anatomical_noise(blots, some, nothing) == 0
+
+
+def test_what_blots_of_tissue_hide_is_not_detectable() -> None:
+    nodular = 0.33 * disc(5)  # a contrast of 30 %
+    assert nodule(nodular, strength=0.05).detectable
+    assert not nodule(nodular, strength=0.22).detectable
+    assert nodule(0.7 * disc(5), strength=0.22).detectable
 
 
 def test_simulated_nodules_are_darker_than_the_gland_around_them() -> None:

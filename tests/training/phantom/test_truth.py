@@ -33,9 +33,11 @@ def drawn(
     lobes = np.stack([right * disc(12, RIGHT), left * disc(12, LEFT)])
     nodule = hot * disc(6, RIGHT)
     cold = lost * lobes[1] * pole()
+    left = lobes.sum(axis=0) - cold
     seen = Projections(
         parts=lobes,
-        parenchyma=lobes.sum(axis=0) - cold,
+        parenchyma=left,
+        even=left,
         hot=nodule,
         background=np.full((SIDE, SIDE), background, np.float32),
         deficits=cold[None],
