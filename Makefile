@@ -42,9 +42,10 @@ run: setup ## Orthanc with the plugin (HTTP_PORT=8042 DICOM_PORT=4242 DATA=./dat
 	@exec $(PYTHON) -m deploy.serve \
 		--http-port $(HTTP_PORT) --dicom-port $(DICOM_PORT) --data $(DATA) $(ARGS)
 
-viewer: ## the same with OHIF beside it, in any browser
+viewer: ## the same with OHIF beside it, in any browser (ARGS="--port 3000")
 	@deploy/install.sh viewer
-	@exec $(PYTHON) -m deploy.viewer $(ARGS)
+	@exec $(PYTHON) -m deploy.viewer \
+		--http-port $(HTTP_PORT) --dicom-port $(DICOM_PORT) --data $(DATA) $(ARGS)
 
 # Much of the suite waits for an Orthanc: two at a time take half as long. A file stays together,
 # with the Orthanc that its tests share. WORKERS= runs one test after the other.

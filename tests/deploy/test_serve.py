@@ -102,3 +102,11 @@ def test_without_orthanc_the_packages_are_named(
     path = write_configuration(data=tmp_path, http_port=0, dicom_port=0)
     with pytest.raises(ServeError, match="apt-get install orthanc orthanc-python"):
         start(path)
+
+
+@pytest.mark.parametrize("target", ["run", "viewer"])
+def test_make_hands_on_the_ports_and_the_folder_that_it_was_told(target: str) -> None:
+    told = ["HTTP_PORT=18042", "DICOM_PORT=14242", "DATA=elsewhere"]
+    command = ["make", "--dry-run", target, *told]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "--http-port 18042 --dicom-port 14242 --data elsewhere" in said
