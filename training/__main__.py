@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder written by `simulate`.")]
+DataFolder = Annotated[Path, typer.Option("--data", help="Data set of `outlines` or `simulate`.")]
 
 
 @app.command()
@@ -151,7 +151,7 @@ def evaluate(
 def release(
     run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
     data: DataFolder,
-    folder: Annotated[Path, typer.Option("--to", help="For example models/thyroid/0.1.0.")],
+    folder: Annotated[Path, typer.Option("--to", help="For example models/thyroid/1.0.0.")],
     gland: GlandModel = None,
     validation: Annotated[
         Path | None,
