@@ -65,6 +65,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor[1:] in anchors(target), f"{page.name} links to {path}{anchor}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_post_by_curl_has_a_body_as_it_sends_no_length_without_one(page: Path) -> None:
+    posts = re.findall(r"^ *curl .*-X POST.*$", page.read_text(), re.MULTILINE)
+    assert [line for line in posts if " -d " not in line] == []
+
+
 def anchors(page: Path) -> set[str]:
     """The names that a hosting site gives to headings."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)

@@ -10,7 +10,7 @@ To try it beside the version in service, on a running Orthanc (docs/models.md):
   curl -X POST -d '{{"Version": "{version}"}}' $A/models/{name}/shadow    # reads along, in silence
   curl $A/models/{name}/shadow                                            # how do both compare?
   curl -X POST -d '{{"Version": "{version}"}}' $A/models/{name}/activate  # puts it in service
-  curl -X POST $A/models/{name}/roll-back                                 # back, at once
+  curl -X POST -d '' $A/models/{name}/roll-back                           # back, at once
 """
 
 
