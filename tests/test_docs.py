@@ -55,6 +55,22 @@ def test_operations_page_explains_the_state(state: str) -> None:
     assert f"`{state}`" in (ROOT / "docs" / "operations.md").read_text()
 
 
+def codes_of_refusals() -> set[str]:
+    """Every code with which the plugin refuses a scan. Segmentations that cannot be read are a
+    matter of corrections, and files that are too large for a batch one of the command line."""
+    found = set()
+    for path in (ROOT / "plugin" / "adjuvant").rglob("*.py"):
+        found |= set(re.findall(r'Refusal\(\s*"([a-z-]+)"', path.read_text()))
+    return found - {"segmentation", "size"}
+
+
+def test_operations_page_explains_every_code_of_a_refusal_and_no_other() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    section = text[text.index("### Codes") : text.index("## Metrics")]
+    rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    assert {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)} == codes_of_refusals()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]+)?\)", page.read_text())
