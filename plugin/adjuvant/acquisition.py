@@ -79,9 +79,11 @@ FACES_BY_WORD = {"anterior": r"\b(ant\w*|ventral\w*)", "posterior": r"\b(post\w*
 # "Thyroid 20 min post inj", "post thyroidectomy", "decubitus dorsal" name no view.
 ALSO_NO_VIEW = re.compile(r"\b(post|dorsal|ventral)\b")
 
-# PS3.3 C.8.4.11, Collimator Type: with these, a pixel has no size without a depth.
-MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG"}
-PARALLEL = {"PARA", "SLNT", "ASTG"}
+# PS3.3 C.8.4.11, Collimator Type: with these, a pixel has no size without a depth. An astigmatic
+# one has two focal distances, one along each axis.
+MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG", "ASTG"}
+PARALLEL = {"PARA", "SLNT"}
+PINHOLE = re.compile(r"pin\W?h|stenop")
 
 # Pixels of gamma cameras are of 0.3 to 10 mm; what lies far beyond that is no size.
 SMALLEST_MM, LARGEST_MM = 0.05, 50.0
@@ -247,7 +249,8 @@ def spacing_mm(header: Dataset) -> tuple[float, float] | None:
 def magnifies(header: Dataset) -> bool | None:
     """Whether any collimator is a pinhole or focused, so that pixels have no one size.
 
-    None where the header does not tell. CollimatorGridName counts where the type is empty.
+    None where the header does not tell. A pinhole is also known by CollimatorGridName, whatever the
+    type beside it: some cameras write one type for all collimators.
     """
     detectors = items(header, "DetectorInformationSequence")
     kinds = [_collimator(detector) for detector in detectors]
@@ -257,10 +260,9 @@ def magnifies(header: Dataset) -> bool | None:
 
 
 def _collimator(detector: Dataset) -> str:
-    kind = text(detector, "CollimatorType").upper()
-    if not kind and re.search("pinh|stenop", fold(text(detector, "CollimatorGridName"))):
+    if PINHOLE.search(fold(text(detector, "CollimatorGridName"))):
         return "PINH"
-    return kind
+    return text(detector, "CollimatorType").upper()
 
 
 def missing_spacing(header: Dataset) -> str:

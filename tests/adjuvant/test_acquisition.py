@@ -210,6 +210,11 @@ def test_duration_is_in_seconds_and_needs_a_positive_number():
         ([""], "PINHOLE 4MM", True),
         ([""], "Sténopé", True),
         (["UNKN"], "", None),
+        (["UNKN"], "PINHOLE 4MM", True),
+        (["PARA"], "PIN-HOLE", True),
+        (["PARA"], "Pin Hole 6", True),
+        (["ASTG"], "", True),
+        (["SLNT"], "", False),
     ],
 )
 def test_the_collimator_is_told_by_its_type(kinds: list[str], grid: str, expected: bool | None):
