@@ -227,6 +227,18 @@ def test_a_sensitivity_holds_for_one_energy_window() -> None:
     )
 
 
+def test_decay_is_not_corrected_for_twice() -> None:
+    dataset = header()
+    dataset.CorrectedImage = ["UNIF", "LIN"]
+    assert with_uptake(findings(), scan(dataset), CAMERA).remarks == ()
+    dataset.CorrectedImage = ["UNIF", "DECY"]
+    found = with_uptake(findings(), scan(dataset), CAMERA)
+    assert found.measures[0].uptake_percent is None
+    assert found.remarks == (
+        "Frame 1: uptake is not measured: the counts are corrected for decay.",
+    )
+
+
 def test_only_anterior_views_with_a_gland_are_measured() -> None:
     oblique = scan(header(), view="left anterior oblique")
     assert with_uptake(findings(), oblique, CAMERA) == findings()
