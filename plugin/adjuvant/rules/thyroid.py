@@ -51,6 +51,11 @@ PARATHYROID = re.compile(
     r"para ?(thyr|thir|tiroid|tireo)|neben ?schilddr|bij ?schildklier|epithelkorperch"
 )
 
+# For the uptake, the syringe is imaged before and after the injection, in the study of the thyroid.
+# What names an image by itself: the name of a protocol may be that of all images of the study.
+SYRINGE = re.compile(r"spritze|\b(syringe|seringue|siring[ah]|jering|spuit(en)?\b)")
+OF_ONE_IMAGE = ("SeriesDescription", "ImageID")
+
 # SNOMED CT, and the SNOMED-RT codes (SRT, SNM3, 99SDM) of older software; LOINC for the report.
 THYROID_CODES = {
     "69748006": "Thyroid",
@@ -99,8 +104,13 @@ class Mention:
 def explain_thyroid(header: Dataset) -> Verdict:
     """Is this a study of the thyroid, by the words and codes of its header?
 
-    Parathyroid studies are none. What is no planar image at all is for `planar.py` to say.
+    Parathyroid studies are none, nor are images of the syringe. What is no planar image at all is
+    for `planar.py` to say.
     """
+    for keyword in OF_ONE_IMAGE:
+        mention = Mention(keyword, _words(text(header, keyword)))
+        if SYRINGE.search(mention.words) and _thyroid_in(mention) is None:
+            return Verdict(False, f"{keyword} names a syringe")
     mentions = tuple(_mentions(header))
     for mention in mentions:
         if mention.code in PARATHYROID_CODES or PARATHYROID.search(mention.words):
