@@ -48,7 +48,8 @@ VIEWS_BY_CODE = {
     "G-5222": "right lateral",
 }
 
-# Words of private codes and of descriptions, folded; OAG, OAD, LPO and so on are obliques.
+# Words of private codes and of descriptions, folded; OAG, OAD, LPO and so on are obliques. What is
+# "antero-posterior" names both faces, and so none: where the camera stands it does not tell.
 VIEWS_BY_WORD = {
     "left anterior oblique": r"\b(lao|oag|oai)\b|left ant\w* obl",
     "right anterior oblique": r"\b(rao|oad)\b|right ant\w* obl",
@@ -56,8 +57,8 @@ VIEWS_BY_WORD = {
     "right posterior oblique": r"\b(rpo|opd)\b|right post\w* obl",
     "left lateral": r"\b(llat|left lat(eral\w*)?)\b",
     "right lateral": r"\b(rlat|right lat(eral\w*)?)\b",
-    "anterior": r"\b(ant|anterior|anterieure?|anteriore|ventral)\b",
-    "posterior": r"\b(post|posterior|posterieure?|posteriore|dorsal)\b",
+    "anterior": r"\b(ant|antero|anterior|anterieure?|anteriore|ventr(al|o))\b",
+    "posterior": r"\b(post|postero|posterior|posterieure?|posteriore|dors(al|o))\b",
 }
 
 # Whatever the order and language: "Oblique antérieure gauche", "OBL ANT D", "links ventral schräg".
