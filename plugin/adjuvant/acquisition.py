@@ -84,7 +84,7 @@ ALSO_NO_VIEW = re.compile(r"\b(post|dorsal|ventral)\b")
 # one has two focal distances, one along each axis.
 MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG", "ASTG"}
 PARALLEL = {"PARA", "SLNT"}
-PINHOLE = re.compile(r"pin\W?h|stenop")
+PINHOLE = re.compile(r"pin[\W_]?h|stenop")
 
 # Pixels of gamma cameras are of 0.3 to 10 mm; what lies far beyond that is no size.
 SMALLEST_MM, LARGEST_MM = 0.05, 50.0

@@ -218,6 +218,7 @@ def test_duration_is_in_seconds_and_needs_a_positive_number():
         (["UNKN"], "PINHOLE 4MM", True),
         (["PARA"], "PIN-HOLE", True),
         (["PARA"], "Pin Hole 6", True),
+        (["PARA"], "PIN_HOLE", True),
         (["ASTG"], "", True),
         (["SLNT"], "", False),
     ],
