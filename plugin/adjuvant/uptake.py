@@ -224,7 +224,8 @@ def _apart(one: datetime, other: datetime) -> timedelta:
 
 
 def _moment(date: str, time: str) -> datetime | None:
-    if len(date) < 8 or len(time) < 2:
+    """None also for an hour without its minutes, in which Tc-99m decays by a tenth."""
+    if len(date) < 8 or len(time) < 4:
         return None
     try:
         return datetime.strptime(date[:8] + time[:6].ljust(6, "0"), "%Y%m%d%H%M%S")

@@ -121,6 +121,8 @@ def injected_at(time: str) -> Dataset:
         (lambda: of_iodine(None), "the header has no RadiopharmaceuticalStartDateTime"),
         (lambda: injected_at("160136"), "the header has no RadiopharmaceuticalStartDateTime"),
         (lambda: injected_at("0600"), "the header has no RadiopharmaceuticalStartDateTime"),
+        (lambda: injected_at("10"), "the header has no RadiopharmaceuticalStartTime"),
+        (lambda: of_technetium("2026010510"), "the header has no RadiopharmaceuticalStartTime"),
         (lambda: of_iodine("20260106090000"), "the injection is later than the acquisition"),
         # The day, the month, the year of another visit; nothing of all that ends a reading.
         (lambda: of_technetium("20260104154036"), "the injection is 24 h before the acquisition"),
@@ -133,7 +135,7 @@ def injected_at(time: str) -> Dataset:
         ),
     ],
 )
-def test_the_day_of_the_injection_is_not_guessed(
+def test_the_time_of_the_injection_is_not_guessed(
     dataset: Callable[[], Dataset], missing: str
 ) -> None:
     found = with_uptake(findings(), scan(dataset()), CAMERA)
