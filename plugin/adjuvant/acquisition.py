@@ -48,7 +48,8 @@ VIEWS_BY_CODE = {
     "G-5222": "right lateral",
 }
 
-# Words of private codes and of descriptions, folded; OAG, OAD, LPO and so on are obliques.
+# Words of private codes and of descriptions, folded; OAG, OAD, LPO and so on are obliques. What is
+# "antero-posterior" names both faces, and so none: where the camera stands it does not tell.
 VIEWS_BY_WORD = {
     "left anterior oblique": r"\b(lao|oag|oai)\b|left ant\w* obl",
     "right anterior oblique": r"\b(rao|oad)\b|right ant\w* obl",
@@ -56,8 +57,8 @@ VIEWS_BY_WORD = {
     "right posterior oblique": r"\b(rpo|opd)\b|right post\w* obl",
     "left lateral": r"\b(llat|left lat(eral\w*)?)\b",
     "right lateral": r"\b(rlat|right lat(eral\w*)?)\b",
-    "anterior": r"\b(ant|anterior|anterieure?|anteriore|ventral)\b",
-    "posterior": r"\b(post|posterior|posterieure?|posteriore|dorsal)\b",
+    "anterior": r"\b(ant|antero|anterior|anterieure?|anteriore|ventr(al|o))\b",
+    "posterior": r"\b(post|postero|posterior|posterieure?|posteriore|dors(al|o))\b",
 }
 
 # Whatever the order and language: "Oblique antérieure gauche", "OBL ANT D", "links ventral schräg".
@@ -79,9 +80,11 @@ FACES_BY_WORD = {"anterior": r"\b(ant\w*|ventral\w*)", "posterior": r"\b(post\w*
 # "Thyroid 20 min post inj", "post thyroidectomy", "decubitus dorsal" name no view.
 ALSO_NO_VIEW = re.compile(r"\b(post|dorsal|ventral)\b")
 
-# PS3.3 C.8.4.11, Collimator Type: with these, a pixel has no size without a depth.
-MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG"}
-PARALLEL = {"PARA", "SLNT", "ASTG"}
+# PS3.3 C.8.4.11, Collimator Type: with these, a pixel has no size without a depth. An astigmatic
+# one has two focal distances, one along each axis.
+MAGNIFYING = {"PINH", "CONE", "FANB", "DIVG", "ASTG"}
+PARALLEL = {"PARA", "SLNT"}
+PINHOLE = re.compile(r"pin[\W_]?h|stenop")
 
 # Pixels of gamma cameras are of 0.3 to 10 mm; what lies far beyond that is no size.
 SMALLEST_MM, LARGEST_MM = 0.05, 50.0
@@ -247,7 +250,8 @@ def spacing_mm(header: Dataset) -> tuple[float, float] | None:
 def magnifies(header: Dataset) -> bool | None:
     """Whether any collimator is a pinhole or focused, so that pixels have no one size.
 
-    None where the header does not tell. CollimatorGridName counts where the type is empty.
+    None where the header does not tell. A pinhole is also known by CollimatorGridName, whatever the
+    type beside it: some cameras write one type for all collimators.
     """
     detectors = items(header, "DetectorInformationSequence")
     kinds = [_collimator(detector) for detector in detectors]
@@ -257,10 +261,9 @@ def magnifies(header: Dataset) -> bool | None:
 
 
 def _collimator(detector: Dataset) -> str:
-    kind = text(detector, "CollimatorType").upper()
-    if not kind and re.search("pinh|stenop", fold(text(detector, "CollimatorGridName"))):
+    if PINHOLE.search(fold(text(detector, "CollimatorGridName"))):
         return "PINH"
-    return kind
+    return text(detector, "CollimatorType").upper()
 
 
 def missing_spacing(header: Dataset) -> str:

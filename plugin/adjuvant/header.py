@@ -19,6 +19,7 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.errors import BytesLengthException
+from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
@@ -69,6 +70,8 @@ def value(header: Dataset, keyword: str | int) -> Any:
                 element = convert_raw_data_element(
                     element, encoding=header._character_set, ds=header
                 )
+                # "US or SS" is what implicit VR leaves open, which is always little endian.
+                correct_ambiguous_vr_element(element, header, True)
         except UNREADABLE:
             return None
     found = element.value

@@ -20,7 +20,7 @@ from pydicom import Dataset
 
 from adjuvant.acquisition import several_windows
 from adjuvant.findings import Findings, FrameMeasures
-from adjuvant.header import items, numbers, text
+from adjuvant.header import items, numbers, text, values
 from adjuvant.scan import Scan
 
 ANY_STATION = "*"
@@ -56,6 +56,8 @@ NUCLIDES = {
     "1368003": IODINE_131,
     "C-114B1": IODINE_131,
 }
+# Corrected Image (PS3.3 C.8.4.9): to which time the counts were brought, the header does not tell.
+DECAY_CORRECTED = "DECY"
 # RadionuclideTotalDose of an NM image is in MBq (PS3.3 C.8.4.10). No thyroid patient gets more:
 # such a number is in Bq, or wrong.
 MAXIMUM_MBQ = 20_000.0
@@ -147,6 +149,8 @@ def activity_mbq(header: Dataset) -> float:
     dose = numbers(dosed[0], "RadionuclideTotalDose")[0]
     if not 0 < dose <= MAXIMUM_MBQ:
         raise _Missing(f"RadionuclideTotalDose {dose:g} cannot be an activity in MBq")
+    if DECAY_CORRECTED in values(header, "CorrectedImage"):
+        raise _Missing("the counts are corrected for decay")
     nuclide = _nuclide(dosed[0])
     return float(dose * 0.5 ** (_waited_h(header, dosed[0], nuclide) / nuclide.half_life_h))
 
@@ -220,7 +224,8 @@ def _apart(one: datetime, other: datetime) -> timedelta:
 
 
 def _moment(date: str, time: str) -> datetime | None:
-    if len(date) < 8 or len(time) < 2:
+    """None also for an hour without its minutes, in which Tc-99m decays by a tenth."""
+    if len(date) < 8 or len(time) < 4:
         return None
     try:
         return datetime.strptime(date[:8] + time[:6].ljust(6, "0"), "%Y%m%d%H%M%S")

@@ -7,6 +7,7 @@ from pydicom import Dataset
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
+from pydicom.uid import ImplicitVRLittleEndian
 
 from adjuvant.header import (
     MAXIMUM_SEQUENCE_BYTES,
@@ -17,7 +18,9 @@ from adjuvant.header import (
     values,
     whole_number,
 )
+from adjuvant.image import read_header
 from adjuvant.rules.attribute import parse_attribute
+from tests.builder import nm_dataset, thyroid_counts, to_bytes
 
 KEYWORD = "PhotometricInterpretation"
 
@@ -76,3 +79,14 @@ def test_a_sequence_that_takes_long_to_convert_counts_as_absent(more: int, count
     written = item * (MAXIMUM_SEQUENCE_BYTES // len(item) + more)
     raw = RawDataElement(tag, "SQ", len(written), written, 0, True, True)
     assert len(items(Dataset({tag: raw}), "RequestAttributesSequence")) == count
+
+
+@pytest.mark.parametrize(("counts", "found"), [("<u2", 65000), ("<i2", -536)])
+def test_a_number_whose_kind_follows_from_the_pixels_is_a_number(counts: str, found: int) -> None:
+    source = nm_dataset(thyroid_counts(32, 32).astype(counts))
+    source.add_new("LargestImagePixelValue", "US", 65000)
+    source.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    header = read_header(to_bytes(source))
+    assert numbers(header, "LargestImagePixelValue") == [found]
+    del header.PixelRepresentation
+    assert values(header, "LargestImagePixelValue") is not None

@@ -121,6 +121,8 @@ def injected_at(time: str) -> Dataset:
         (lambda: of_iodine(None), "the header has no RadiopharmaceuticalStartDateTime"),
         (lambda: injected_at("160136"), "the header has no RadiopharmaceuticalStartDateTime"),
         (lambda: injected_at("0600"), "the header has no RadiopharmaceuticalStartDateTime"),
+        (lambda: injected_at("10"), "the header has no RadiopharmaceuticalStartTime"),
+        (lambda: of_technetium("2026010510"), "the header has no RadiopharmaceuticalStartTime"),
         (lambda: of_iodine("20260106090000"), "the injection is later than the acquisition"),
         # The day, the month, the year of another visit; nothing of all that ends a reading.
         (lambda: of_technetium("20260104154036"), "the injection is 24 h before the acquisition"),
@@ -133,7 +135,7 @@ def injected_at(time: str) -> Dataset:
         ),
     ],
 )
-def test_the_day_of_the_injection_is_not_guessed(
+def test_the_time_of_the_injection_is_not_guessed(
     dataset: Callable[[], Dataset], missing: str
 ) -> None:
     found = with_uptake(findings(), scan(dataset()), CAMERA)
@@ -224,6 +226,18 @@ def test_a_sensitivity_holds_for_one_energy_window() -> None:
     assert found.measures[0].uptake_percent is None
     assert found.remarks == (
         "Frame 1: uptake is not measured: the scan has several energy windows.",
+    )
+
+
+def test_decay_is_not_corrected_for_twice() -> None:
+    dataset = header()
+    dataset.CorrectedImage = ["UNIF", "LIN"]
+    assert with_uptake(findings(), scan(dataset), CAMERA).remarks == ()
+    dataset.CorrectedImage = ["UNIF", "DECY"]
+    found = with_uptake(findings(), scan(dataset), CAMERA)
+    assert found.measures[0].uptake_percent is None
+    assert found.remarks == (
+        "Frame 1: uptake is not measured: the counts are corrected for decay.",
     )
 
 

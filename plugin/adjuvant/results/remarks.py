@@ -162,6 +162,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "Uptake nicht gemessen: mehrere Energiefenster",
         "nl": "opname niet gemeten: meerdere energievensters",
     },
+    "uptake is not measured: the counts are corrected for decay": {
+        "fr": "fixation non mesurée : coups corrigés de la décroissance",
+        "de": "Uptake nicht gemessen: die Impulse sind zerfallskorrigiert",
+        "nl": "opname niet gemeten: de tellen zijn voor verval gecorrigeerd",
+    },
     "uptake is not measured: the header names several radiopharmaceuticals": {
         "fr": "fixation non mesurée : plusieurs produits radiopharmaceutiques dans l’en-tête",
         "de": "Uptake nicht gemessen: der Header nennt mehrere Radiopharmaka",

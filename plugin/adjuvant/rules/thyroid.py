@@ -51,6 +51,15 @@ PARATHYROID = re.compile(
     r"para ?(thyr|thir|tiroid|tireo)|neben ?schilddr|bij ?schildklier|epithelkorperch"
 )
 
+# For the uptake, the syringe is imaged before and after the injection, in the study of the thyroid.
+# What names an image by itself: the name of a protocol may be that of all images of the study.
+SYRINGE = re.compile(r"spritze|\b(syringe|seringue|siring[ah]|jering|spuit(en)?\b)")
+OF_ONE_IMAGE = ("SeriesDescription", "ImageID")
+
+# As for the parathyroid. In a thyroid, what is cold with these is another finding than with
+# pertechnetate or iodine, from which the networks learnt.
+OTHER_TRACERS = re.compile(r"\b(sesta ?)?mibi\b|tetrofosmin")
+
 # SNOMED CT, and the SNOMED-RT codes (SRT, SNM3, 99SDM) of older software; LOINC for the report.
 THYROID_CODES = {
     "69748006": "Thyroid",
@@ -99,8 +108,14 @@ class Mention:
 def explain_thyroid(header: Dataset) -> Verdict:
     """Is this a study of the thyroid, by the words and codes of its header?
 
-    Parathyroid studies are none. What is no planar image at all is for `planar.py` to say.
+    Parathyroid studies are none, nor are images of the syringe or with a tracer of the parathyroid.
+    What is no planar image at all is for `planar.py` to say.
     """
+    for mention in _of_this_image(header):
+        if OTHER_TRACERS.search(mention.words):
+            return Verdict(False, f"{mention.keyword} names a tracer of the parathyroid")
+        if SYRINGE.search(mention.words) and _thyroid_in(mention) is None:
+            return Verdict(False, f"{mention.keyword} names a syringe")
     mentions = tuple(_mentions(header))
     for mention in mentions:
         if mention.code in PARATHYROID_CODES or PARATHYROID.search(mention.words):
@@ -110,6 +125,17 @@ def explain_thyroid(header: Dataset) -> Verdict:
         if found:
             return Verdict(True, found)
     return Verdict(False, "neither a description nor a code in the header names the thyroid")
+
+
+def _of_this_image(header: Dataset) -> Iterator[Mention]:
+    """What is said of the image itself and not of its whole study."""
+    for keyword in OF_ONE_IMAGE:
+        yield Mention(keyword, _words(text(header, keyword)))
+    sequence = "RadiopharmaceuticalInformationSequence"
+    for given in items(header, sequence):
+        yield Mention(sequence, _words(text(given, "Radiopharmaceutical")))
+        for code in items(given, "RadiopharmaceuticalCodeSequence"):
+            yield Mention(sequence, _words(text(code, "CodeMeaning")))
 
 
 def _mentions(header: Dataset) -> Iterator[Mention]:

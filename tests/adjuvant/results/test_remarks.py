@@ -108,6 +108,9 @@ def every_remark_on_uptake() -> Iterator[str]:
     whole.EnergyWindowVector = [1, 2]
     yield from said(scan)
     del whole.EnergyWindowVector
+    whole.CorrectedImage = "DECY"
+    yield from said(scan)
+    del whole.CorrectedImage
     given.RadiopharmaceuticalStartDateTime = "20260105110000"
     yield from said(scan)
     given.RadiopharmaceuticalStartDateTime = "20260105101500"

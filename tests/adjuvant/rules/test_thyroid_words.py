@@ -91,6 +91,55 @@ def test_parathyroid_studies_do_not_apply_even_where_the_thyroid_is_named_too(wo
     assert verdict == Verdict(False, "StudyDescription names the parathyroid")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Spritze voll",
+        "Leerspritze",
+        "Full syringe",
+        "SYRINGE_PRE",
+        "Seringue pleine",
+        "siringa vuota",
+        "jeringa llena",
+        "jeringuilla",
+        "Spuit vol",
+    ],
+)
+@pytest.mark.parametrize("keyword", ["SeriesDescription", "ImageID"])
+def test_a_syringe_is_no_thyroid_whose_study_it_lies_in(keyword: str, words: str):
+    verdict = explain_thyroid(header(StudyDescription="Schilddrüse", **{keyword: words}))
+    assert verdict == Verdict(False, f"{keyword} names a syringe")
+
+
+@pytest.mark.parametrize(
+    "words", ["Thyroid MIBI", "99mTc-Sestamibi", "SESTA-MIBI late", "tetrofosmin"]
+)
+def test_an_image_with_a_tracer_of_the_parathyroid_does_not_apply(words: str):
+    found = "names a tracer of the parathyroid"
+    for keyword in ("SeriesDescription", "ImageID"):
+        ds = header(BodyPartExamined="THYROID", **{keyword: words})
+        assert explain_thyroid(ds) == Verdict(False, f"{keyword} {found}")
+    by_name, by_code = Dataset(), Dataset()
+    by_name.Radiopharmaceutical = words
+    by_code.RadiopharmaceuticalCodeSequence = [code_item("424299003", "SCT", words)]
+    for given_ in ([by_name], [Dataset(), by_code]):
+        ds = header(BodyPartExamined="THYROID", RadiopharmaceuticalInformationSequence=given_)
+        verdict = Verdict(False, f"RadiopharmaceuticalInformationSequence {found}")
+        assert explain_thyroid(ds) == verdict
+
+
+def test_a_study_that_uses_another_tracer_as_well_applies():
+    assert explain_thyroid(header(StudyDescription="Thyroid: pertechnetate, MIBI")).applies
+    assert explain_thyroid(header(StudyDescription="Thyroid", SeriesDescription="amibiase")).applies
+
+
+def test_an_image_of_both_and_other_words_are_no_syringe():
+    for words in ("Schilddrüse mit Spritze", "Thyroid minus syringe", "verspuiting", "syringoma"):
+        assert explain_thyroid(header(StudyDescription="Thyroid", SeriesDescription=words)).applies
+    ds = header(StudyDescription="Thyroid, syringe counts", ProtocolName="Thyroid + syringe")
+    assert explain_thyroid(ds).applies
+
+
 @pytest.mark.parametrize("keyword", TEXTS)
 def test_every_description_is_asked_and_named(keyword: str):
     verdict = explain_thyroid(header(**{keyword: "THYROID"}))
