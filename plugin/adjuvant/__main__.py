@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 from adjuvant.doctor.command import main as see_the_doctor
+from adjuvant.screen import print_any_name
 
 if __name__ == "__main__":
+    print_any_name()
     if sys.argv[1:2] == ["doctor"]:
         sys.exit(see_the_doctor(sys.argv[2:]))
     try:
