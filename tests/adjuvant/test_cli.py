@@ -152,6 +152,8 @@ def test_explain_tells_yes_or_no_with_the_reason(tmp_path: Path):
     ]
     assert done.returncode == 1
     assert adjuvant("explain", tmp_path / "a.dcm").returncode == 0
+    (tmp_path / "empty").mkdir()
+    assert adjuvant("explain", tmp_path / "empty").stdout == "no files\n"
 
 
 def test_explain_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path):
