@@ -10,7 +10,10 @@ from adjuvant.screen import print_any_name
 if __name__ == "__main__":
     print_any_name()
     if sys.argv[1:2] == ["doctor"]:
-        sys.exit(see_the_doctor(sys.argv[2:]))
+        try:
+            sys.exit(see_the_doctor(sys.argv[2:]))
+        except KeyboardInterrupt:
+            sys.exit(130)
     try:
         from adjuvant.commands import app
     except ImportError as fault:
