@@ -199,6 +199,7 @@ class Plugin:
         try:
             _reply(output, *self.answer(request))
         except Exception as fault:
+            _error(f"a request to /adjuvant cannot be answered: {type(fault).__name__}")
             _reply(output, 500, {"error": "Internal error", "details": type(fault).__name__})
 
     def answer(self, request):

@@ -1,4 +1,5 @@
-"""A disk that is full: a small file system in memory, which only root can mount."""
+"""A disk that is full: a small file system in memory, which only root can mount. A folder that
+nobody may list."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,3 +37,15 @@ def fill(folder: Path) -> Path:
                 while True:
                     file.write(b"\0" * size)
     return path
+
+
+def close_folder(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """From now on nobody may list it, root neither."""
+    scandir = os.scandir
+
+    def closed(path: Any = ".") -> Any:
+        if Path(os.fsdecode(path)) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    patch.setattr(os, "scandir", closed)

@@ -57,6 +57,7 @@ LIGHT = (
     "sqlite_file.py",
     "health.py",
     "inbox.py",
+    "screen.py",
     "job.py",
     "ledger.py",
 )

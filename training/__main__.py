@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from adjuvant.screen import print_any_name
 from training import data_commands, pretend_commands, propose_commands, study_commands
 from training.plain import all_installed, plain_errors
 from training.recipes import find_recipe
@@ -276,5 +277,6 @@ for command in COMMANDS:
 
 
 if __name__ == "__main__":
+    print_any_name()
     with all_installed():  # around the imports inside the commands, too
         app()

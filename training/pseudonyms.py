@@ -96,7 +96,8 @@ class Pseudonyms:
         return Shift(-1 - number % LONGEST_SHIFT_DAYS, seconds - LONGEST_SHIFT_SECONDS)
 
     def _hex(self, kind: str, text: str, digits: int) -> str:
-        message = f"{kind}\0{text}".encode()
+        # A name of a file may be no text.
+        message = f"{kind}\0{text}".encode(errors="surrogateescape")
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:digits]
 
 

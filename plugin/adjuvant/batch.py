@@ -16,6 +16,7 @@ from pydicom import Dataset
 
 from adjuvant.errors import Fault, ModelFault, Refusal
 from adjuvant.findings import FrameMeasures
+from adjuvant.folders import files_below
 from adjuvant.header import UNREADABLE
 from adjuvant.image import Limits, read_header
 from adjuvant.interpretations import Interpretation
@@ -117,16 +118,13 @@ class Batch:
 def find_files(source: Path, out: Path | None = None) -> list[Path]:
     """The file itself, or all files below the folder in a fixed order.
 
-    Hidden files are left out, and what lies below `out`: results of an earlier run.
+    Hidden files are left out, and what lies below `out`: results of an earlier run. A folder that
+    may not be listed is there too.
     """
     if not source.is_dir():
         return [source]
     results = out.resolve() if out is not None else None
-    found = (
-        path
-        for path in source.rglob("*")
-        if path.is_file() and results not in path.resolve().parents
-    )
+    found = (path for path in files_below(source) if results not in path.resolve().parents)
     visible = (
         path
         for path in found

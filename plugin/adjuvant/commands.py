@@ -89,8 +89,10 @@ def explain(source: Source, configuration: Configuration = None) -> None:
     """
     rules = _rules(configuration)
     console = Console(soft_wrap=True)
-    bad = 0
-    for path in find_files(source):
+    files, bad = find_files(source), 0
+    if not files:
+        console.print("no files")
+    for path in files:
         try:
             lines = _explanations(read_file(path), rules)
         except Refusal as refusal:

@@ -89,13 +89,21 @@ class Errands:
                 self._give_up(name, f"{ENDED}: {explain(fault)}")
                 return
             wait_s = min(2 * wait_s, LONGEST_RETRY_S)
-        if self._given_up.pop(name, None) and not self._given_up:
-            self._around.health.settle(ALARM)
+        if self._given_up.pop(name, None):
+            self._tell()
 
     def _give_up(self, name: str, reason: str) -> None:
+        self._given_up.pop(name, None)
         self._given_up[name] = reason
         self._around.log.error(f"what was asked for cannot be done: {name}: {reason}")
-        number = len(self._given_up)
+        self._tell()
+
+    def _tell(self) -> None:
+        """The alarm says how much is given up now."""
+        if not self._given_up:
+            self._around.health.settle(ALARM)
+            return
+        number, (name, reason) = len(self._given_up), list(self._given_up.items())[-1]
         what = f"{number} analyses that were asked for could not be begun, ask for them again"
         self._around.health.alarm(ALARM, f"{what}: the last is {name}: {reason}")
 

@@ -16,6 +16,7 @@
   };
   var KINDS = { SEG: 'Segmentation', SC: 'Fused picture', SR: 'Report' };
   var REFRESH_MS = 1000;
+  var RETRY_MS = 5000;
   var SHOWN_JOBS = 20;
 
   var current = null;
@@ -26,7 +27,7 @@
   }
 
   // `view` is one visit of one page; answers that arrive after the page was left are dropped.
-  function request(view, method, what, success) {
+  function request(view, method, what, success, failure) {
     $.ajax({
       url: address(view, what),
       type: method,
@@ -37,7 +38,7 @@
         if (view === current) success(answer);
       },
       error: function (answer) {
-        if (view === current) showFault(view, answer);
+        if (view === current) failure(answer);
       }
     });
   }
@@ -67,9 +68,7 @@
           .text('Analyze')
           .click(function (event) {
             event.preventDefault();
-            request(view, 'POST', 'analyze', function () {
-              refresh(view);
-            });
+            analyze(view);
           })
       );
   }
@@ -86,65 +85,107 @@
   function jobLines(view, job) {
     var title = job.interpretation + ': ' + (STATES[job.state] || job.state);
     var lines = [line(title, explain(job)).attr('data-adjuvant-state', job.state)];
+    // Of another state, the results may be gone.
+    if (view.page !== 'instance' || (job.state !== 'done' && job.state !== 'refused')) return lines;
     $.each(job.results || [], function (index, result) {
-      if (view.page === 'instance') lines.push(link(KINDS[result.kind] || result.kind, result.instance));
+      lines.push(link(KINDS[result.kind] || result.kind, result.instance));
     });
     return lines;
   }
 
   function show(view, lines) {
     var list = $('#adjuvant-' + view.page);
+    var focused = list.find('.adjuvant-analyze:focus').length > 0;
     list.empty().append(divider());
     $.each(lines, function (index, item) {
       list.append(item);
     });
     list.append(button(view)).listview('refresh');
+    if (focused) list.find('.adjuvant-analyze').focus();
   }
 
-  function showFault(view, answer) {
+  function fault(answer) {
     var problem = {};
     try {
       problem = $.parseJSON(answer.responseText) || {};
     } catch (unreadable) {
       problem.details = 'HTTP status ' + answer.status;
     }
-    show(view, [line(problem.error || 'No answer', problem.details)]);
+    return line(problem.error || 'No answer', problem.details);
   }
 
   function showJobs(view, answer) {
     var lines = [];
     var pending = false;
-    $.each(answer.jobs.slice(0, SHOWN_JOBS), function (index, job) {
+    $.each(answer.jobs, function (index, job) {
       pending = pending || job.state === 'queued' || job.state === 'running';
       lines = lines.concat(jobLines(view, job));
     });
-    if (answer.jobs.length > SHOWN_JOBS) {
-      lines.push(line('and ' + (answer.jobs.length - SHOWN_JOBS) + ' more'));
+    if (answer.total > answer.jobs.length) {
+      lines.push(line('and ' + (answer.total - answer.jobs.length) + ' more'));
     }
-    show(view, lines.length ? lines : [line('not analysed yet')]);
-    if (pending) {
-      timer = setTimeout(function () {
-        refresh(view);
-      }, REFRESH_MS);
+    // What is the same stays: a button that is replaced loses its focus, and a click under way.
+    var text = JSON.stringify(answer);
+    if (text !== view.shown) {
+      if (!lines.length) lines = [line('not analysed yet')];
+      show(view, view.problem ? [fault(view.problem)].concat(lines) : lines);
     }
+    view.shown = text;
+    if (pending) refreshLater(view, REFRESH_MS);
   }
 
   function refresh(view) {
     clearTimeout(timer);
-    request(view, 'GET', 'jobs', function (answer) {
-      showJobs(view, answer);
-    });
+    request(
+      view,
+      'GET',
+      'jobs?limit=' + SHOWN_JOBS,
+      function (answer) {
+        showJobs(view, answer);
+      },
+      function (answer) {
+        view.shown = null;
+        show(view, [fault(answer)]);
+        // No answer at all, or none now: it may pass.
+        if (answer.status === 0 || answer.status >= 500) refreshLater(view, RETRY_MS);
+      }
+    );
+  }
+
+  function refreshLater(view, ms) {
+    clearTimeout(timer);
+    timer = setTimeout(function () {
+      refresh(view);
+    }, ms);
+  }
+
+  // Why it cannot be done stays above the jobs until it is asked for again.
+  function analyze(view) {
+    function asked(problem) {
+      view.problem = problem;
+      view.shown = null;
+      refresh(view);
+    }
+    request(
+      view,
+      'POST',
+      'analyze',
+      function () {
+        asked(null);
+      },
+      asked
+    );
   }
 
   function enter(page) {
     var id = $.mobile.pageData && $.mobile.pageData.uuid;
     if (!id) return;
-    current = { page: page, id: id };
+    current = { page: page, id: id, shown: null, problem: null };
     $('#adjuvant-' + page).remove();
     $('<ul>')
       .attr('id', 'adjuvant-' + page)
       .attr({ 'data-role': 'listview', 'data-inset': 'true' })
-      .attr({ 'data-theme': 'd', 'data-divider-theme': 'c' })
+      .attr({ 'data-theme': 'd', 'data-divider-theme': 'c', 'aria-live': 'polite' })
       .insertAfter($('#' + page + '-info'))
       .listview();
     refresh(current);

@@ -41,6 +41,8 @@ class Task:
 class Job:
     """One row. Times are seconds since 1970; steps, results and summary are as REST shows them.
 
+    `created` is when it was queued, or queued once more after an end.
+
     `source_md5` is that of the file that was read: what is stored of the job was made of it. None
     where nothing was read yet, and where an earlier version of this software did.
     """

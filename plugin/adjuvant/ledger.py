@@ -198,13 +198,14 @@ class Ledger:
             )
 
     def reopen(self, job: Job, priority: int | None = None) -> None:
-        """Queue a job that had ended, with all its attempts again: sent or asked for once more."""
+        """Queue a job that had ended, with all its attempts again: sent or asked for once more. It
+        waits since now, however old it is."""
         with self._writing() as database:
             database.execute(
                 "UPDATE jobs SET state='queued', code=NULL, reason=NULL, attempts=0, due=0, "
-                "priority=COALESCE(?, priority) "
+                "created=?, started=NULL, finished=NULL, priority=COALESCE(?, priority) "
                 "WHERE id=? AND state IN (SELECT value FROM json_each(?))",
-                (priority, job.id, json.dumps(ENDED)),
+                (time.time(), priority, job.id, json.dumps(ENDED)),
             )
 
     def prune(self, keep_s: float, maximum: int) -> int:

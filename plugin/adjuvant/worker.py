@@ -245,7 +245,8 @@ class Worker:
         reason = explain(fault)
         self._around.raise_alarm("worker", reason)
         self._around.health.become("degraded", reason)
-        self._stop.wait(min(self._plan.retry_s * 2.0 ** (self._stumbles - 1), LONGEST_RETRY_S))
+        delay_s = self._plan.retry_s * 2.0 ** min(self._stumbles - 1, 30)
+        self._stop.wait(min(delay_s, LONGEST_RETRY_S))
 
     def _recovered(self) -> None:
         self._stumbles = 0

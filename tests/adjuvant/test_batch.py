@@ -13,6 +13,7 @@ from adjuvant.image import Limits
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.results.presentation import Presentation
 from tests.bad_inputs import BAD_INPUTS
+from tests.disks import close_folder
 from tests.headers import nm_dataset, thyroid_counts, to_bytes
 from tests.networks import bright_network
 
@@ -125,6 +126,16 @@ def test_hidden_files_are_left_out(sources: Path):
     (sources / ".DS_Store").write_bytes(b"x")
     (sources / "scan.dcm").write_bytes(SCAN)
     assert find_files(sources) == [sources / "scan.dcm"]
+
+
+def test_a_folder_that_may_not_be_listed_is_a_failure(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (sources / "a").mkdir()
+    (sources / "b.dcm").write_bytes(SCAN)
+    close_folder(sources / "a", monkeypatch)
+    closed, scan = run(sources, tmp_path / "out")
+    assert (closed.source, closed.state, scan.state) == (sources / "a", "failed", "done")
 
 
 def test_a_file_that_vanished_is_a_failure_of_its_own(sources: Path, tmp_path: Path):

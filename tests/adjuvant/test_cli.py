@@ -29,9 +29,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adjuvant(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "adjuvant", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(PLUGIN), "COLUMNS": "160", "NO_COLOR": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PLUGIN),
+            "PYTHONIOENCODING": "utf-8:strict",  # as in every locale but C
+            "COLUMNS": "160",
+            "NO_COLOR": "1",
+        },
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
         check=False,
     )
@@ -67,6 +73,19 @@ def test_one_scan_is_analysed_with_a_table_and_a_warning(models: Path, tmp_path:
     with Image.open(out / "scan[1].png") as picture:
         assert min(picture.size) >= 256
     assert source.read_bytes() == SCAN
+
+
+def test_a_name_that_is_no_text_ends_nothing(models: Path, tmp_path: Path):
+    sources = tmp_path / "in"
+    sources.mkdir()
+    (sources / os.fsdecode(b"Schilddr\xfcse.dcm")).write_bytes(SCAN)
+    (sources / os.fsdecode(b"\xfc.dcm")).write_bytes(BAD_INPUTS["whole body"].data())
+    done = adjuvant("analyze", sources, "--out", tmp_path / "out", "--models", models)
+    assert "1 done, 1 refused." in done.stdout, done.stderr
+    assert r"Schilddr\udcfcse.dcm" in done.stdout
+    assert r"\udcfc.dcm: refused" in done.stderr
+    assert os.listdir(os.fsencode(tmp_path / "out")).count(b"Schilddr\xfcse.seg.dcm") == 1
+    assert len(adjuvant("explain", sources).stdout.splitlines()) == 2
 
 
 def test_a_folder_with_a_bad_file_goes_on_and_says_so(models: Path, tmp_path: Path):
@@ -133,6 +152,8 @@ def test_explain_tells_yes_or_no_with_the_reason(tmp_path: Path):
     ]
     assert done.returncode == 1
     assert adjuvant("explain", tmp_path / "a.dcm").returncode == 0
+    (tmp_path / "empty").mkdir()
+    assert adjuvant("explain", tmp_path / "empty").stdout == "no files\n"
 
 
 def test_explain_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path):

@@ -111,7 +111,15 @@ def test_an_errand_that_cannot_be_done_is_one_line_and_the_next_is_done(
     done.clear()
     errands.add("studies/c", done.set)
     assert done.wait(WAIT_S)
-    assert len(alarms(health)) == 1  # b was not done yet
+    (alarm,) = alarms(health)  # b was not done yet
+    assert alarm.startswith("1 analyses that were asked for could not be begun")
+    errands.add("studies/d", always)
+    errands.add("studies/d", int)
+    done.clear()
+    errands.add("studies/c", done.set)
+    assert done.wait(WAIT_S)
+    (alarm,) = alarms(health)
+    assert "the last is studies/b: unexpected ValueError" in alarm
     for name in ("studies/b", "studies/c", "studies/c"):
         done.clear()
         errands.add(name, done.set)

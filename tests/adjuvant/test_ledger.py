@@ -222,6 +222,19 @@ def test_only_an_ended_job_is_reopened(ledger: Ledger) -> None:
     assert (found.state, found.code, found.reason, found.attempts) == ("queued", None, None, 0)
 
 
+def test_a_reopened_job_waits_since_then(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = claimed(ledger)
+    ledger.finish(job, End("refused", "matrix", "too large"))
+    later = time.time() + 90 * 86400
+    monkeypatch.setattr(time, "time", lambda: later)
+    ledger.reopen(job)
+    assert ledger.oldest_queued() == later
+    found = ledger.job(job.id)
+    assert found is not None
+    assert (found.created, found.started, found.finished) == (later, None, None)
+    assert ledger.jobs(Filter(since=later), limit=1, offset=0)[1] == 1
+
+
 def test_a_dropped_job_is_gone(ledger: Ledger) -> None:
     job = claimed(ledger)
     ledger.drop(job)

@@ -47,6 +47,20 @@ def test_what_was_made_anew_with_another_content_is_sent_again(outbox: Outbox) -
     assert outbox.counts("pacs")["sent"] == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "since_now"), [("sent", True), ("gone", True), ("failed", False)]
+)
+def test_what_had_arrived_is_on_its_way_since_it_was_made_anew(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, state: str, since_now: bool
+) -> None:
+    outbox.offer("pacs", [("a", "SR")], {"a": "wrong"})
+    outbox.become(due(outbox), state)
+    later = time.time() + 90 * 86400
+    monkeypatch.setattr(time, "time", lambda: later)
+    outbox.offer("pacs", [("a", "SR")], {"a": "right"})
+    assert (outbox.oldest("pacs") == later) == since_now
+
+
 @pytest.mark.parametrize("state", ["waiting", "sending", "committing"])
 def test_what_was_on_its_way_with_an_earlier_content_is_not_taken_for_sent(
     outbox: Outbox, state: str

@@ -75,6 +75,20 @@ def test_who_stops_says_so(script: ModuleType, looks: list[bool | None]) -> None
     assert "takes no connections" in board["reason"]
 
 
+def test_a_request_that_ends_in_an_error_of_ours_is_told_in_the_log(script: ModuleType) -> None:
+    lines: list[str] = []
+    script.orthanc.LogError = lines.append
+    sent: list[tuple[int, str]] = []
+    output: Any = ModuleType("output")
+    output.SetHttpHeader = lambda name, value: None
+    output.SendHttpStatus = lambda status, body: sent.append((status, body))
+    plugin = script.Plugin()
+    plugin.answer = lambda request: {}["Geheimnis^Gudrun"]
+    plugin.on_rest(output, "/adjuvant/jobs", method="GET")
+    assert sent == [(500, '{"error": "Internal error", "details": "KeyError"}')]
+    assert lines == ["Adjuvant: a request to /adjuvant cannot be answered: KeyError"]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_a_page_of_another_site_changes_nothing(script: ModuleType, method: str) -> None:
     plugin = script.Plugin()

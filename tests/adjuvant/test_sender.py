@@ -176,6 +176,38 @@ def test_a_destination_that_is_down_rests_ever_longer_and_nothing_is_held_agains
     assert plain.lines[-1] == "route pacs works again"
 
 
+def down_for_long(bench: Bench) -> None:
+    bench.outbox.offer("pacs", ONE)
+    bench.elsewhere.up = False
+    for _ in range(4):
+        bench.steps(2)
+        bench.pause_is_over()
+    assert bench.sender.status()["state"] == "down"
+    bench.elsewhere.up = True
+
+
+def test_a_destination_that_answers_is_not_down_also_where_it_refuses_the_object(
+    plain: Bench,
+) -> None:
+    down_for_long(plain)
+    plain.elsewhere.unwanted = {"a"}
+    plain.steps()
+    assert plain.counts() == {"waiting": 1}
+    assert plain.sender.status()["state"] == "ok"
+    assert plain.alarms() == []
+
+
+def test_a_destination_that_answers_is_not_down_also_where_nothing_is_left_to_send(
+    plain: Bench,
+) -> None:
+    down_for_long(plain)
+    plain.elsewhere.gone = {"a"}
+    plain.steps()
+    assert plain.counts() == {"gone": 1}
+    assert plain.sender.status()["state"] == "ok"
+    assert plain.alarms() == []
+
+
 def test_what_is_not_accepted_keeps_nothing_else(plain: Bench) -> None:
     plain.elsewhere.unwanted = {"a"}
     plain.outbox.offer("pacs", [("a", "SEG"), ("b", "SC"), ("c", "SR")])

@@ -484,6 +484,28 @@ def test_a_model_that_cannot_be_loaded_is_an_alarm_until_it_can(bench: Bench) ->
     assert sum("the file was altered" in line for line in bench.lines) == 1
 
 
+def test_a_trouble_of_weeks_is_tried_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjuvant.worker.LONGEST_RETRY_S", 0.001)
+    worker = Worker(bench.around, bench.plan, threading.Event())
+    for _ in range(1100):  # a week of attempts, ten minutes apart
+        worker._stumbled(LedgerFault("the disk is full"))
+    assert bench.around.health.snapshot()["reason"] == "the disk is full"
+
+
+def test_a_model_that_cannot_be_loaded_for_weeks_is_tried_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjuvant.loading.LONGEST_RETRY_S", 0.0)
+
+    def readers() -> NoReturn:
+        raise ModelFault("the disk is gone")
+
+    worker = Worker(bench.around, replace(bench.plan, readers=readers), threading.Event())
+    for _ in range(1100):
+        worker.loading.load_if_due()
+    assert bench.around.health.snapshot()["reason"] == "the disk is gone"
+
+
 def test_a_model_that_fails_its_rehearsal_is_an_alarm_and_reads_nothing(bench: Bench) -> None:
     networks = [bright, lambda inputs: np.full_like(inputs[..., :1], np.nan)]
     states: list[str] = []

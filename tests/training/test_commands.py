@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from training.__main__ import NOTICE, app
 from training.dataset import write_case, write_index
+from training.pseudonyms import write_key
 from training.recipes import RECIPES, find_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -229,3 +230,26 @@ def test_a_missing_package_is_one_line_that_says_how_to_get_it(tmp_path: Path) -
     )
     said = "dicomanonymizer is not installed; make setup-dev installs what training needs"
     assert (done.returncode, done.stderr) == (1, f"error: {said}\n")
+
+
+def test_a_file_whose_name_is_no_text_is_collected_and_named(tmp_path: Path) -> None:
+    scans, key = tmp_path / "scans", tmp_path / "key"
+    scans.mkdir()
+    (scans / os.fsdecode(b"Schilddr\xfcse.dcm")).symlink_to("/proc/self/mem")  # cannot be read
+    write_key(key)
+    given = ["--folder", scans, "--key", key, "--out", tmp_path / "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "collect", *map(str, given)],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "plugin"), str(ROOT)]),
+            "PYTHONIOENCODING": "utf-8:strict",  # as in every locale but C
+        },
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("new: 1 fault; known before: 0\n")
+    assert r"Schilddr\udcfcse.dcm: cannot read" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -27,6 +28,11 @@ def test_a_patient_stays_the_same_under_one_key_and_is_another_under_another() -
     assert ONE.patient("id 1") != ONE.patient("id 2")
     assert ONE.patient("id 1") != OTHER.patient("id 1")
     assert ONE.patient("id 1")[3:] != ONE.name("id 1")[3:]
+
+
+def test_a_name_of_a_file_need_not_be_a_text() -> None:
+    names = ["Schilddrüse", os.fsdecode(b"Schilddr\xfcse"), os.fsdecode(b"Schilddr\xe9se")]
+    assert len({ONE.token("stem", name) for name in names}) == 3
 
 
 def test_all_dates_of_a_patient_move_by_the_same_number_of_days_into_the_past() -> None:

@@ -36,6 +36,8 @@ class Rest:
     """Requests to one server. Every fault is a SourceFault that names the path, not its answer."""
 
     def __init__(self, access: Access) -> None:
+        if not access.url.casefold().startswith(("http://", "https://")):
+            raise SourceFault("the address of a server begins with http:// or https://")
         self._url = access.url.rstrip("/")
         self._session = requests.Session()
         self._session.mount("http://", HTTPAdapter(max_retries=RETRIES))

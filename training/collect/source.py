@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from adjuvant.folders import files_below
+
 # Larger than any planar study by far; a volume that was matched by mistake is not loaded.
 MAXIMUM_BYTES = 256 * 2**20
 
@@ -42,7 +44,8 @@ class Source(Protocol):
 
 
 class Folder:
-    """Every file below a folder; hidden files are left out."""
+    """Every file below a folder; hidden files are left out, a folder that may not be listed is not:
+    it is an item that cannot be fetched."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -51,9 +54,9 @@ class Folder:
         """In the order of their names. A file that has changed is another item."""
         if not self._root.is_dir():
             raise SourceFault(f"{self._root} is not a folder")
-        for path in sorted(self._root.rglob("*")):
+        for path in files_below(self._root):
             relative = path.relative_to(self._root)
-            if not path.is_file() or any(part.startswith(".") for part in relative.parts):
+            if any(part.startswith(".") for part in relative.parts):
                 continue
             about = path.stat()
             yield Item(

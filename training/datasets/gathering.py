@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,7 @@ def _origin(root: Path, pseudonyms: Pseudonyms | None) -> str:
     path = str(root.resolve())
     if pseudonyms is not None:
         return pseudonyms.token("outlines", path)[:12]
-    return hashlib.sha256(path.encode()).hexdigest()[:12]
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
 
 
 def _files(request: Request) -> Iterator[_File]:

@@ -80,6 +80,8 @@ def extend(
     Patients of before stay where they are. Raises ValueError where the fractions do not sum to 1,
     or are not those of a split that is there already.
     """
+    if split is None:
+        _require_parts(fractions)
     known = split or Split(seed, dict(fractions))
     if split is not None and dict(fractions) != split.fractions:
         raise ValueError(f"the patients are divided as {split.fractions}; that cannot be changed")
@@ -90,6 +92,12 @@ def extend(
     divided = split_patients(new, aims, known.seed) if patients else {}
     sides = {entry.patient_id: side for side, part in divided.items() for entry in part}
     return Split(known.seed, known.fractions, {**known.patients, **sides}, known.frozen)
+
+
+def _require_parts(fractions: Mapping[str, float]) -> None:
+    if min(fractions.values()) < 0 or abs(sum(fractions.values()) - 1) > 1e-9:
+        told = ", ".join(f"{side} {part:g}" for side, part in fractions.items())
+        raise ValueError(f"the parts of the patients have to be 1 together, none below 0: {told}")
 
 
 def _aims(split: Split, new: int) -> dict[str, float]:

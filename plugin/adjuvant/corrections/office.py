@@ -57,7 +57,7 @@ class Office:
             )
             self._watch.start(since)
         except Exception as fault:  # whatever it is, scans are read without it
-            what = f"corrections are not looked for: {explain(fault)}"
+            what = f"corrections are not looked for until Orthanc restarts: {explain(fault)}"
             if health.alarm(ALARM, what):
                 log.error(f"alarm: {what}")
             return None

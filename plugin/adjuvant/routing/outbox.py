@@ -129,7 +129,9 @@ class Outbox:
             database.executemany(
                 "INSERT INTO sendings (destination, instance, kind, content, created) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (destination, instance) DO UPDATE SET "
-                "state='waiting', reason=NULL, ticket=NULL, attempts=0, due=0, ended=NULL "
+                "state='waiting', reason=NULL, ticket=NULL, attempts=0, due=0, ended=NULL, "
+                # What had arrived, or was not there any more, is on its way since now only.
+                "created=IIF(state IN ('sent', 'gone'), excluded.created, created) "
                 "WHERE state IN ('failed', 'gone') OR content<>excluded.content",
                 rows,
             )

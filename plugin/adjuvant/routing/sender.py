@@ -94,6 +94,8 @@ class Sender:
             return CHECK_S
         sending = self._outbox.due(self.name)
         if sending is None:
+            if self._failures and self._destination.answers():
+                self._is_up()
             wait_s = self._outbox.wait_s(self.name)
             return CHECK_S if wait_s is None else min(wait_s, CHECK_S)
         try:
@@ -169,10 +171,17 @@ class Sender:
     def _failed(self, sending: Sending, reason: str) -> None:
         """Is the destination down, or does it not want this object?"""
         if self._destination.answers():
+            self._is_up()
             self._refused(sending, reason)
         else:
             self._outbox.become(sending, "waiting", reason)
             self._pause(reason)
+
+    def _is_up(self) -> None:
+        """The destination answers, whatever it says of an object."""
+        if self._failures:
+            self._failures = 0
+            self._settle("")
 
     def _refused(self, sending: Sending, reason: str) -> None:
         attempts = sending.attempts + 1

@@ -227,7 +227,7 @@ def test_a_damaged_list_is_set_aside_and_an_unreadable_record_is_an_alarm(
     assert opened.open((), 60, 0, lambda: False) is None
     opened.close()
     (alarm,) = health.snapshot()["alarms"]
-    assert "corrections are not looked for" in alarm["what"]
+    assert "corrections are not looked for until Orthanc restarts: " in alarm["what"]
 
 
 def test_whatever_keeps_the_list_from_being_opened_is_an_alarm_and_no_end(
@@ -242,4 +242,4 @@ def test_whatever_keeps_the_list_from_being_opened_is_an_alarm_and_no_end(
     assert opened.open((), 60, 0, lambda: False) is None
     opened.close()
     (alarm,) = health.snapshot()["alarms"]
-    assert "corrections are not looked for: unexpected UnicodeEncodeError" in alarm["what"]
+    assert "not looked for until Orthanc restarts: unexpected UnicodeEncodeError" in alarm["what"]

@@ -44,6 +44,24 @@ def broken_environment(folder: Path, program: str) -> str:
     return str(folder)
 
 
+def test_who_interrupts_it_sees_no_traceback() -> None:
+    program = (
+        "import adjuvant.doctor.command as command, runpy, sys\n"
+        "def interrupted(arguments): raise KeyboardInterrupt\n"
+        "command.main, sys.argv[1:] = interrupted, ['doctor']\n"
+        "runpy.run_module('adjuvant', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(BASE / "plugin")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 @needs_orthanc
 def test_where_all_is_well_a_bare_python_says_so_after_a_drawn_scan(tmp_path: Path) -> None:
     write_tiny_model(tmp_path / "models" / "thyroid" / IN_SERVICE)

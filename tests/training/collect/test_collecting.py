@@ -19,6 +19,7 @@ from pydicom import dcmread
 from adjuvant.interpretations import INTERPRETATIONS
 from adjuvant.rules.syntax import Known, read_rules
 from tests.builder import nm_dataset, to_bytes
+from tests.disks import close_folder
 from tests.training.department import Visit, scan, write_scan
 from tests.training.rois.test_dicom_formats import highdicom_segmentation, own_plane, structure_set
 from tests.training.rois.test_osirix_formats import archive, report
@@ -154,6 +155,19 @@ def test_a_run_that_dies_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (summary.outcomes, summary.known) == ({"scan": 2}, 2)
     assert not half.exists()
     assert len(read_journal(tmp_path / "out")) == 4
+
+
+def test_a_folder_that_may_not_be_listed_is_named_and_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scan(Visit(0, 0), tmp_path / "scans")
+    write_scan(Visit(0, 1), tmp_path / "scans" / "closed")
+    with monkeypatch.context() as patch:
+        close_folder(tmp_path / "scans" / "closed", patch)
+        summary = take(tmp_path / "scans", tmp_path / "out")
+    assert summary.outcomes == {"scan": 1, "fault": 1}
+    assert summary.told[0].startswith("closed: cannot read closed")
+    assert take(tmp_path / "scans", tmp_path / "out").outcomes == {"scan": 1}
 
 
 def test_an_object_that_cannot_be_fetched_is_named_and_tried_again(tmp_path: Path) -> None:

@@ -205,6 +205,11 @@ def test_a_refusal_of_the_server_is_told_without_its_text(
         list(Orthanc(Access(small.url, "user", "secret"), {}).items())
 
 
+def test_an_address_without_its_protocol_is_told() -> None:
+    with pytest.raises(SourceFault, match="begins with http:// or https://"):
+        Orthanc(Access("localhost:8042"), {})
+
+
 def test_a_server_that_is_not_there_or_speaks_nonsense_is_told(small: Small) -> None:
     small.garbage = True
     with pytest.raises(SourceFault, match="POST /tools/find: the answer is not JSON"):

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.builder import to_bytes
+from tests.disks import close_folder
 from tests.training.department import Visit, counts, points, scan, write_csv, write_scan
 from tests.training.small_cases import QUIET
 from training.collect.collection import collect
@@ -328,6 +329,19 @@ def test_what_a_run_did_not_look_at_stays_and_is_named(department: Path) -> None
     # A folder without any file is one that is not there, such as a drive.
     path.unlink()
     assert run(department).counts["earlier cases that were not looked for"] == 2
+    assert cases(department) == set(both)
+
+
+def test_a_case_stays_whose_outline_is_in_a_folder_that_may_not_be_listed(
+    department: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _, both = two_cases(department)
+    closed = path.parent / "closed"
+    closed.mkdir()
+    path.rename(closed / path.name)
+    close_folder(closed, monkeypatch)
+    report = run(department)
+    assert report.counts["unreadable files of outlines"] == 1
     assert cases(department) == set(both)
 
 

@@ -45,6 +45,13 @@ def test_new_patients_join_and_nobody_moves() -> None:
     assert later.seed == 0
 
 
+@pytest.mark.parametrize("parts", [(-0.4, 0.5, 0.9), (0.5, 0.1, 0.1)])
+def test_parts_that_are_no_whole_are_refused(parts: tuple[float, float, float]) -> None:
+    fractions = dict(zip(FRACTIONS, parts, strict=True))
+    with pytest.raises(ValueError, match=f"1 together, none below 0: training {parts[0]:g}"):
+        extend(None, entries(range(9)), fractions, seed=0)
+
+
 def test_other_proportions_for_a_divided_set_are_refused() -> None:
     first = extend(None, entries(range(9)), FRACTIONS, seed=0)
     with pytest.raises(ValueError, match="that cannot be changed"):
