@@ -46,6 +46,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 # Importable before Orthanc has started, when nothing but the standard library may be needed.
 LIGHT = (
     "api.py",
+    "backoff.py",
     "change_record.py",
     "choice.py",
     "database.py",

@@ -186,6 +186,13 @@ def any_simulated(entries: Iterable[Entry]) -> bool:
     return any(entry.properties.get("simulated", True) for entry in entries)
 
 
+def require_fractions(fractions: Mapping[str, float]) -> None:
+    """Raises ValueError where they are no parts of one whole."""
+    if min(fractions.values()) < 0 or abs(sum(fractions.values()) - 1) > 1e-9:
+        told = ", ".join(f"{side} {part:g}" for side, part in fractions.items())
+        raise ValueError(f"the fractions must sum to 1 together, none below 0: {told}")
+
+
 def split_patients(
     entries: Iterable[Entry], fractions: Mapping[str, float], seed: int
 ) -> dict[str, list[Entry]]:
@@ -194,8 +201,7 @@ def split_patients(
     The same entries, fractions and seed give the same split. Raises ValueError when the fractions
     do not sum to 1.
     """
-    if min(fractions.values()) < 0 or abs(sum(fractions.values()) - 1) > 1e-6:
-        raise ValueError(f"fractions must sum to 1, got {dict(fractions)}")
+    require_fractions(fractions)
     entries = list(entries)
     patients = sorted({entry.patient_id for entry in entries})
     np.random.default_rng(seed).shuffle(patients)

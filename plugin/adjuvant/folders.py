@@ -10,7 +10,7 @@ def files_below(folder: Path) -> list[Path]:
     """Every file below a folder, in a fixed order; a folder that may not be listed stands there
     itself: it cannot be read, and so is told instead of left out. Links to folders are not
     followed."""
-    closed = list[Path]()
+    closed: list[Path] = []
     places = os.walk(folder, onerror=lambda fault: closed.append(Path(fault.filename)))
     found = [Path(place) / name for place, _, names in places for name in names]
     return sorted([*(path for path in found if path.is_file()), *closed])

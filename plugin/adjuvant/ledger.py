@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from adjuvant.backoff import doubled
 from adjuvant.database import (
     LedgerCorrupt,
     LedgerFault,
@@ -136,7 +137,7 @@ class Ledger:
 
     def postpone(self, job: Job, reason: str, delay_s: float, code: str = "retry") -> None:
         """Queue `job` again, due in `delay_s` doubled with every attempt so far."""
-        delay = min(delay_s * 2.0 ** (job.attempts - 1), LONGEST_DELAY_S)
+        delay = doubled(delay_s, job.attempts - 1, LONGEST_DELAY_S)
         with self._writing() as database:
             database.execute(
                 "UPDATE jobs SET state='queued', code=?, reason=?, due=? "

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from adjuvant.backoff import doubled
 from adjuvant.errors import ModelFault
 from adjuvant.image import Limits
 from adjuvant.network import Network, linked
@@ -70,7 +71,7 @@ class Loading:
         except (ModelFault, Hung) as fault:
             if isinstance(fault, Unusable) and self._plan.hooks.refused(fault.model, str(fault)):
                 return
-            delay = min(self._plan.retry_s * 2.0 ** min(self._failures, 30), LONGEST_RETRY_S)
+            delay = doubled(self._plan.retry_s, self._failures, LONGEST_RETRY_S)
             self._failures += 1
             self.due = time.monotonic() + delay
             self._around.raise_alarm("model", f"no scan can be read: {fault}")

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from adjuvant.backoff import doubled
 from adjuvant.errors import ArchiveFault, explain
 from adjuvant.execution import Execution
 from adjuvant.intake import Intake
@@ -74,7 +75,7 @@ class Attempts:
         except ArchiveFault as fault:
             if self._stop.is_set():  # Orthanc ends, and does not answer any more
                 return
-            delay_s = min(self._retry_s * 2.0 ** min(self.failures, 30), LONGEST_RETRY_S)
+            delay_s = doubled(self._retry_s, self.failures, LONGEST_RETRY_S)
             self.failures += 1
             self.due = time.monotonic() + delay_s
             self._around.raise_alarm(self._search.key, f"{self._search.alarm}: {fault}")
@@ -245,8 +246,7 @@ class Worker:
         reason = explain(fault)
         self._around.raise_alarm("worker", reason)
         self._around.health.become("degraded", reason)
-        delay_s = self._plan.retry_s * 2.0 ** min(self._stumbles - 1, 30)
-        self._stop.wait(min(delay_s, LONGEST_RETRY_S))
+        self._stop.wait(doubled(self._plan.retry_s, self._stumbles - 1, LONGEST_RETRY_S))
 
     def _recovered(self) -> None:
         self._stumbles = 0

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from training.collect.collection import write_whole
-from training.dataset import DatasetError, Entry, read_case, split_patients
+from training.dataset import DatasetError, Entry, read_case, require_fractions, split_patients
 from training.phantom.case import Case
 
 SPLIT = "split.json"
@@ -81,10 +81,10 @@ def extend(
     or are not those of a split that is there already.
     """
     if split is None:
-        _require_parts(fractions)
-    known = split or Split(seed, dict(fractions))
-    if split is not None and dict(fractions) != split.fractions:
+        require_fractions(fractions)
+    elif dict(fractions) != split.fractions:
         raise ValueError(f"the patients are divided as {split.fractions}; that cannot be changed")
+    known = split or Split(seed, dict(fractions))
     entries = list(entries)
     new = [entry for entry in entries if entry.patient_id not in known.patients]
     patients = {entry.patient_id for entry in new}
@@ -92,12 +92,6 @@ def extend(
     divided = split_patients(new, aims, known.seed) if patients else {}
     sides = {entry.patient_id: side for side, part in divided.items() for entry in part}
     return Split(known.seed, known.fractions, {**known.patients, **sides}, known.frozen)
-
-
-def _require_parts(fractions: Mapping[str, float]) -> None:
-    if min(fractions.values()) < 0 or abs(sum(fractions.values()) - 1) > 1e-9:
-        told = ", ".join(f"{side} {part:g}" for side, part in fractions.items())
-        raise ValueError(f"the parts of the patients have to be 1 together, none below 0: {told}")
 
 
 def _aims(split: Split, new: int) -> dict[str, float]:

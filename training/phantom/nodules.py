@@ -42,6 +42,8 @@ def cold_nodules(
     `deficits` (nodule, rows, columns) and `seen` are on the projection's matrix, `gland` bool on
     the image's own.
     """
+    if not solids:
+        return ()
     blots = resize(blotches(seen), gland.shape[0])
     return tuple(
         _nodule(solid, deficit, seen, (gland, blots))

@@ -230,7 +230,8 @@ def project_gland(
     volumes += [healthy * taken for taken in activity.taken]
     left = healthy * (1 - activity.loss)
     volumes.append(left)
-    volumes.append(left / activity.texture)
+    if gland.cold:  # nobody asks for it where there is no cold nodule
+        volumes.append(left / activity.texture)
     if gland.hot:
         volumes.append(activity.hot * lit)
     images = project(np.stack(volumes), grid, detector)
@@ -241,7 +242,7 @@ def project_gland(
     return Projections(
         parts=parts,
         parenchyma=images[after],
-        even=images[after + 1],
+        even=images[after + 1] if gland.cold else images[after],
         hot=images[-1] if gland.hot else nothing,
         background=nothing,
         deficits=images[len(present) : after],

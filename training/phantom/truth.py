@@ -39,8 +39,9 @@ class Projections:
     `parts` (part, rows, columns): right lobe, left lobe, isthmus, pyramidal lobe as if there were
     no nodule; `parenchyma`, `hot`, `background` (rows, columns): what tissue between nodules, hot
     nodules and everything else (with scatter) give; `even` what that tissue would give if it took
-    up everywhere alike; `deficits` (nodule, rows, columns) what each cold nodule takes away.
-    `counts` is what a pixel of value 1 counts.
+    up everywhere alike (as `parenchyma` where there is no cold nodule to compare it with);
+    `deficits` (nodule, rows, columns) what each cold nodule takes away. `counts` is what a pixel of
+    value 1 counts.
     """
 
     parts: Image

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from adjuvant.backoff import doubled
 from adjuvant.errors import ArchiveFault, explain
 from adjuvant.health import Health, Log, utc
 from adjuvant.routing.destination import Destination, Gone
@@ -233,7 +234,7 @@ class Sender:
     # Failures
 
     def _delay_s(self, failures: int) -> float:
-        return float(min(self._retry_s * 2.0 ** min(failures, 30), LONGEST_DELAY_S))
+        return doubled(self._retry_s, failures, LONGEST_DELAY_S)
 
     def _pause_s(self) -> float:
         return max(self._paused_until - time.monotonic(), 0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom import Dataset
 
@@ -56,6 +56,9 @@ PARATHYROID = re.compile(
 SYRINGE = re.compile(r"spritze|\b(syringe|seringue|siring[ah]|jering|spuit(en)?\b)")
 OF_ONE_IMAGE = ("SeriesDescription", "ImageID")
 
+TRACERS = "RadiopharmaceuticalInformationSequence"
+TRACER_TEXTS = ("Radiopharmaceutical",)
+TRACER_CODES = ("RadiopharmaceuticalCodeSequence",)
 # As for the parathyroid. In a thyroid, what is cold with these is another finding than with
 # pertechnetate or iodine, from which the networks learnt.
 OTHER_TRACERS = re.compile(r"\b(sesta ?)?mibi\b|tetrofosmin")
@@ -129,13 +132,10 @@ def explain_thyroid(header: Dataset) -> Verdict:
 
 def _of_this_image(header: Dataset) -> Iterator[Mention]:
     """What is said of the image itself and not of its whole study."""
-    for keyword in OF_ONE_IMAGE:
-        yield Mention(keyword, _words(text(header, keyword)))
-    sequence = "RadiopharmaceuticalInformationSequence"
-    for given in items(header, sequence):
-        yield Mention(sequence, _words(text(given, "Radiopharmaceutical")))
-        for code in items(given, "RadiopharmaceuticalCodeSequence"):
-            yield Mention(sequence, _words(text(code, "CodeMeaning")))
+    yield from _mentions_in(header, OF_ONE_IMAGE, ())
+    for given in items(header, TRACERS):
+        for mention in _mentions_in(given, TRACER_TEXTS, TRACER_CODES):
+            yield replace(mention, keyword=TRACERS)
 
 
 def _mentions(header: Dataset) -> Iterator[Mention]:
