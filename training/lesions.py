@@ -19,14 +19,12 @@ from adjuvant.preprocess import Image, Mask
 from training.evaluate import groups_of, outline
 from training.figures import Figure, Rate, figure_of, rate_of
 from training.metrics import dice
+from training.operating_point import USUAL, OperatingPoint
 from training.phantom.case import Case, Nodule
 from training.seen import Seen
 
 SAME = 0.1
 LARGE_MM = 10.0
-SENSITIVITY = 0.95
-# The most false marks in a scan, mean, that are taken for a sensitivity below the one wanted.
-FALSE_MARKS = 0.5
 THRESHOLDS = (
     *(0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.15),
     *(round(0.1 * step, 1) for step in range(1, 10)),
@@ -152,12 +150,11 @@ def _dice(nodule: Nodule, marks: Sequence[Candidate], shared: np.ndarray) -> flo
     return dice(np.any(finding, axis=0), nodule.mask) if finding else None
 
 
-def choose_threshold(
-    readings: Sequence[Reading], wanted: float = SENSITIVITY, most_false: float = FALSE_MARKS
-) -> float:
-    """The highest threshold at which `wanted` of the detectable nodules of 10 mm and more are
-    found, or of those of unknown size (`decisive`). Where none does, the one that finds most of
-    those with at most `most_false` false marks in a scan. Raises ValueError without such a nodule.
+def choose_threshold(readings: Sequence[Reading], wanted: OperatingPoint = USUAL) -> float:
+    """The highest threshold at which as many of the detectable nodules of 10 mm and more are found
+    as wanted, or of those of unknown size (`decisive`), with no more false marks than wanted. Where
+    there is none, the one that finds most of those with no more false marks. Raises ValueError
+    without such a nodule.
     """
     best, most_found = max(THRESHOLDS), -1
     for threshold in sorted(THRESHOLDS, reverse=True):
@@ -165,10 +162,11 @@ def choose_threshold(
         rate = sensitivity(scores, decisive(scores))
         if rate is None:
             raise ValueError("no scan has a detectable nodule of 10 mm: nothing to choose by")
-        if rate.part >= wanted * rate.whole:
+        if np.mean([one.false_positives for one in scores]) > wanted.false_marks:
+            continue
+        if rate.part >= wanted.sensitivity * rate.whole:
             return threshold
-        false = float(np.mean([one.false_positives for one in scores]))
-        if rate.part > most_found and false <= most_false:
+        if rate.part > most_found:
             best, most_found = threshold, rate.part
     return best
 

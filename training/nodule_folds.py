@@ -72,7 +72,7 @@ def cross_validate_nodules(
         with exported(one.run) as (network, seen):
             networks = (gland_network, network)
             validation = read_cases(question.cases(one.validation, console), networks, (known,))
-            threshold = choose_threshold(validation)
+            threshold = choose_threshold(validation, question.recipe.operating_point)
             held = read_cases(question.cases(one.held, console), networks, (seen, known))
         scores = tuple(score(reading, threshold) for reading in held)
         cases = [reading.case for reading in (*validation, *held)]

@@ -13,6 +13,7 @@ from adjuvant.preprocess import Preprocessing
 from training.architectures import ARCHITECTURES, HALVINGS_BEFORE, Design
 from training.errors import RecipeError
 from training.margins import Margins
+from training.operating_point import USUAL, OperatingPoint
 
 
 class Strict(BaseModel):
@@ -122,6 +123,7 @@ class Recipe(Strict):
     augmentation: Augmentation = Augmentation()
     stages: tuple[Stage, ...] = Field(min_length=1)
     margins: Margins = Margins()
+    operating_point: OperatingPoint = USUAL
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Recipe:

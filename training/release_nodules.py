@@ -18,9 +18,7 @@ from training.figures import Figure, Rate
 from training.in_service import refuse_seen
 from training.lesion_report import lesion_markdown, simulated_notice, write_lesions
 from training.lesions import (
-    FALSE_MARKS,
     LARGE_MM,
-    SENSITIVITY,
     UNKNOWN,
     LesionEvaluation,
     Reading,
@@ -35,6 +33,7 @@ from training.lesions import (
     summarise,
 )
 from training.margins import Margins
+from training.operating_point import OperatingPoint
 from training.pages.nodules import gallery_of, nodules_report
 from training.pages.parts import Context
 from training.phantom.case import Case
@@ -75,7 +74,7 @@ def release_nodules(
     with new_version(request) as folder:
         network = export(request, recipe, about, folder)
         readings = read_cases(scans.validation, (gland_network, network), seen, watch)
-        threshold = choose_threshold(readings)
+        threshold = choose_threshold(readings, recipe.operating_point)
         scores = [score(one, threshold) for one in readings]
         span = decisive(scores)
         rate = sensitivity(scores, span)
@@ -100,7 +99,7 @@ def release_nodules(
         source = (
             f"{simulated_notice(simulated)}"
             f"Glands by {gland_network.model.name} {gland_network.model.version}. "
-            f"{chosen(len(readings), (span, rate))} "
+            f"{chosen(len(readings), (span, rate), recipe.operating_point)} "
             f"{unseen([one.case for one in (*readings, *tested)], seen, gland_network.model)}"
         )
         context = Context(
@@ -139,8 +138,8 @@ def against(
     return compare_nodules(measured.scores, scores, network.model, separation, margins)
 
 
-def chosen(scans: int, validation: tuple[Span, Rate | None]) -> str:
-    """How the operating point came about."""
+def chosen(scans: int, validation: tuple[Span, Rate | None], wanted: OperatingPoint) -> str:
+    """How the operating point came about, by what the recipe wanted."""
     span, rate = validation
     begun = f"The operating point was chosen on {scans} other scans"
     end = ""
@@ -149,13 +148,16 @@ def chosen(scans: int, validation: tuple[Span, Rate | None]) -> str:
             f" None of these nodules is known to have {LARGE_MM:g} mm: those of unknown size, as "
             "in pinhole images, count instead, large and small."
         )
-    if rate is not None and rate.part >= SENSITIVITY * rate.whole:
-        return f"{begun}: the highest at which {SENSITIVITY:.0%} of their nodules are found.{end}"
+    limit = f"with at most {wanted.false_marks:g} false marks in a scan"
+    if rate is not None and rate.part >= wanted.sensitivity * rate.whole:
+        return (
+            f"{begun}: the highest at which {wanted.sensitivity:.0%} of their nodules are found "
+            f"{limit}.{end}"
+        )
     found = "none" if rate is None else f"{rate.part} of {rate.whole}"
     return (
-        f"{begun}: the one that finds most of their nodules ({found}) with at most "
-        f"{FALSE_MARKS:g} false marks in a scan, as none finds the {SENSITIVITY:.0%} that are "
-        f"wanted.{end}"
+        f"{begun}: the one that finds most of their nodules ({found}) {limit}, as none finds the "
+        f"{wanted.sensitivity:.0%} that are wanted.{end}"
     )
 
 

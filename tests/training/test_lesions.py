@@ -16,6 +16,7 @@ from adjuvant.model import Model, read_model
 from adjuvant.network import Network
 from adjuvant.nodules import candidates, find_nodules, nodule_probability
 from training.errors import ReleaseError, SeenError
+from training.figures import rate_of
 from training.lesion_report import lesion_markdown
 from training.lesions import (
     LARGE,
@@ -27,6 +28,7 @@ from training.lesions import (
     summarise,
 )
 from training.loading import load_data
+from training.operating_point import OperatingPoint
 from training.outlines import read_outliner
 from training.phantom.case import Case, Nodule
 from training.release import REPORT, Request, release
@@ -219,9 +221,14 @@ def test_where_too_few_are_found_false_marks_decide() -> None:
     noisy = replace(unseen, probability=noise)
     assert choose_threshold([unseen, faint]) == choose_threshold([noisy, faint]) == 0.3
     fainter = replace(sure, probability=sure.probability * 0.045)
-    assert choose_threshold([unseen, fainter], most_false=0.0) == 0.03
-    assert choose_threshold([noisy, fainter], most_false=1.0) == 0.03
-    assert choose_threshold([noisy, fainter], most_false=0.9) > 0.05  # finds as little as any
+    assert choose_threshold([unseen, fainter], OperatingPoint(false_marks=0.0)) == 0.03
+    assert choose_threshold([noisy, fainter], OperatingPoint(false_marks=1.0)) == 0.03
+    # Finds as little as any.
+    assert choose_threshold([noisy, fainter], OperatingPoint(false_marks=0.9)) > 0.05
+    # As many as are wanted are found at 0.03, but not with so few false marks.
+    half = OperatingPoint(sensitivity=0.5, false_marks=0.9)
+    assert choose_threshold([noisy, fainter], half) > 0.05
+    assert choose_threshold([noisy, faint], half) == 0.3
 
 
 def test_a_mark_that_fills_its_place_is_one() -> None:
@@ -280,13 +287,23 @@ def test_a_gland_model_of_other_patients_is_not_called_checked() -> None:
     assert "not checked: whether the one for glands did" in unseen([one], (KNOWN, Seen()), gland)
 
 
+def test_how_the_operating_point_came_about_is_told_with_what_the_recipe_wanted() -> None:
+    wanted = OperatingPoint(sensitivity=0.8, false_marks=1.5)
+    reached = chosen(7, (LARGE, rate_of(4, 5)), wanted)
+    assert "7 other scans: the highest at which 80% of their nodules are found" in reached
+    assert "with at most 1.5 false marks in a scan." in reached
+    missed = chosen(7, (LARGE, rate_of(3, 5)), wanted)
+    assert "most of their nodules (3 of 5) with at most 1.5 false marks in a scan" in missed
+    assert "none finds the 80% that are wanted" in missed
+
+
 def test_a_version_chosen_by_nodules_of_unknown_size_says_so() -> None:
     (reading,) = read(of_unknown_size(case((80, 76, True))))
     measured = summarise([reading], 0.5)
     rate = measured.sensitivity_by_size["size not known"]
-    said = chosen(1, (UNKNOWN, rate))
+    said = chosen(1, (UNKNOWN, rate), OperatingPoint())
     assert "None of these nodules is known to have 10 mm: those of unknown size" in said
-    assert "unknown" not in chosen(1, (LARGE, rate))
+    assert "unknown" not in chosen(1, (LARGE, rate), OperatingPoint())
     told = figures(measured, (UNKNOWN, rate), simulated=True)
     assert told["sensitivity_size_not_known"] == 1
     assert told["sensitivity_size_not_known_on_validation"] == 1

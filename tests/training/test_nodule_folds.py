@@ -19,6 +19,7 @@ from training.learning_curve import Question as Curve
 from training.learning_curve import learning_curve
 from training.lesions import LesionScore, NoduleScore
 from training.nodule_folds import NoduleFold, content, cross_validate_nodules, markdown
+from training.operating_point import OperatingPoint
 from training.run_folder import read_run
 from training.seen import Seen
 
@@ -69,12 +70,16 @@ def test_the_operating_point_is_chosen_on_patients_that_are_not_measured(
 ) -> None:
     chosen_on = []
 
-    def choose(readings: list) -> float:
+    wanted = OperatingPoint(sensitivity=0.8)
+
+    def choose(readings: list, by: OperatingPoint) -> float:
         chosen_on.append({one.case.patient_id for one in readings})
+        assert by is wanted
         return 0.4
 
     monkeypatch.setattr("training.nodule_folds.choose_threshold", choose)
-    question = Question(NODULE_RECIPE, scans, tmp_path, folds=2, gland=gland)
+    recipe = NODULE_RECIPE.model_copy(update={"operating_point": wanted})
+    question = Question(recipe, scans, tmp_path, folds=2, gland=gland)
     folds = cross_validate_nodules(question, gland, QUIET)
     for fold, patients in zip(folds, chosen_on, strict=True):
         assert patients
