@@ -93,9 +93,10 @@ def collect(
         how = _How(query or [], label or [], user, authority, corrections)
         source = _source(folder, orthanc, dicomweb, how)
         chooser = Chooser(pseudonyms, _names(name, any_name), rules=site_rules(configuration))
-        if corrections and isinstance(source, Orthanc) and not dry_run:
+        if corrections and isinstance(source, Orthanc):
             accepted = accepted_by(pseudonyms, str(orthanc), source.accepted())
-            tell_withdrawn(withdraw(out, accepted, everything=take_back_all))
+            found = withdraw(out, accepted, everything=take_back_all, dry_run=dry_run)
+            tell_withdrawn(found, dry_run=dry_run)
         archive = archive_token(pseudonyms, orthanc or "")
         tell_collected(run(source, chooser, out, console, archive=archive, dry_run=dry_run))
         if isinstance(source, Orthanc) and source.doubt is not None:

@@ -27,9 +27,10 @@ def tell_collected(summary: Summary) -> None:
     _tell_all(summary.told)
 
 
-def tell_withdrawn(found: Withdrawal) -> None:
+def tell_withdrawn(found: Withdrawal, *, dry_run: bool) -> None:
     """How many corrections were taken back, and which stay that this Orthanc does not list."""
-    typer.echo(f"taken back: {len(found.gone)} corrections that are not accepted any more")
+    done = "would be taken back" if dry_run else "taken back"
+    typer.echo(f"{done}: {len(found.gone)} corrections that are not accepted any more")
     reasons = {
         "this Orthanc lists no accepted correction at all, its list may be lost": found.unlisted,
         "nobody noted which Orthanc accepted them": found.unknown,

@@ -90,8 +90,8 @@ def caption(case: Case) -> str:
     p = case.properties
     parts = (
         f"{case.case_id.split('-', 1)[-1]} {p['disease']}, {p['isotope']} {p['collimator']}",
-        f"{p['view']}, {p['rows']}, {float(p['spacing_mm'] or 0):.1f} mm",
-        f"{round(float(p['total_counts'] or 0) / 1000)}k",
+        f"{p['view']}, {case.counts.shape[0]}, {float(p['spacing_mm'] or 0):.1f} mm",
+        f"{round(float(case.counts.sum(dtype=np.float64)) / 1000)}k",
     )
     return ", ".join(parts)
 

@@ -28,6 +28,10 @@ def test_a_caption_leads_to_the_case_in_the_index() -> None:
     assert caption(case).startswith("c000005 ")
     own = replace(case, case_id="ID_0123-0a1b2c3d4e5f-f1")
     assert caption(own).startswith("0a1b2c3d4e5f-f1 ")
+    # A table that somebody has written may leave out what the pixels tell.
+    known = ("disease", "isotope", "collimator", "view", "spacing_mm")
+    by_hand = replace(case, properties={name: case.properties[name] for name in known})
+    assert caption(by_hand) == caption(case)
 
 
 def test_other_readings_are_drawn_where_there_are_any() -> None:

@@ -47,15 +47,19 @@ def accepted_by(pseudonyms: Pseudonyms, url: str, keys: Iterable[str]) -> Accept
     return Accepted(archive_token(pseudonyms, url), tokens)
 
 
-def withdraw(folder: Path, accepted: Accepted, *, everything: bool = False) -> Withdrawal:
+def withdraw(
+    folder: Path, accepted: Accepted, *, everything: bool = False, dry_run: bool = False
+) -> Withdrawal:
     """Remove the corrections that this Orthanc accepted once and does not any more.
 
     `everything`: also where it lists none, as after its list was lost, and those of an unknown
     Orthanc. A line in the journal stays, and says so; of those that are accepted it names the
-    Orthanc from now on.
+    Orthanc from now on. With `dry_run` nothing is written or removed.
     """
     lines = [line for line in read_journal(folder) if line.accepted]
     found = _sorted(lines, accepted, everything)
+    if dry_run:
+        return found
     here = [line for line in lines if line.token in accepted.tokens]
     # As after a fault: accepted once more, it is taken once more.
     reason = "its acceptance was taken back"

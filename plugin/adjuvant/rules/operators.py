@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Protocol
 import re2
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
+# The standard wants three digits, and some equipment leaves out the zeros before.
+AGE = re.compile(r"(\d{1,3})([DWMY])", re.ASCII)
 YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 LONGEST_PATTERN = 1000

@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from adjuvant.header import quiet
 from adjuvant.rules.attribute import MOST_CHARACTERS, MOST_VALUES
 from adjuvant.rules.condition_syntax import Budget, read_condition
+from adjuvant.rules.operators import number
 from adjuvant.rules.syntax import read_rules
 from tests.adjuvant.rules.rule_sets import (
     HEADERS,
@@ -86,6 +87,11 @@ def test_values_of_every_kind(
     tag: str, test: dict[str, Any], tags: dict[str, Any], expected: bool
 ) -> None:
     assert applies({"Tag": tag, **test}, header(**tags)) is expected
+
+
+def test_an_age_is_years_also_without_the_zeros_that_the_standard_wants() -> None:
+    ages = {"045Y": 45, "45Y": 45, "7D": 7 / 365.25, "18M": 1.5, "Y": None, "0045Y": None}
+    assert {age: number(age) for age in ages} == ages
 
 
 def test_any_item_of_nested_sequences_may_hold_the_value() -> None:

@@ -96,7 +96,10 @@ def test_what_is_not_accepted_any_more_is_taken_back_and_may_come_again(tmp_path
     folder = tmp_path / "collection"
     assert taken_back(tmp_path, HERE, "2 True") == Withdrawal()
     (line,) = (line for line in read_journal(folder) if line.accepted)
+    accepted_elsewhere = accepted_by(PSEUDONYMS, HERE, ["another"])
+    assert withdraw(folder, accepted_elsewhere, dry_run=True).gone == [line]
     assert (folder / str(line.file)).exists()
+    assert [one for one in read_journal(folder) if one.accepted] == [line]
     assert taken_back(tmp_path, HERE, "another").gone == [line]
     assert not (folder / str(line.file)).exists()
     report = imported(tmp_path)
@@ -125,9 +128,13 @@ def test_where_no_correction_is_listed_at_all_nothing_is_taken_back_unasked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     collected(tmp_path, (saved(), True))
-    tell_withdrawn(found := taken_back(tmp_path, HERE))
+    tell_withdrawn(found := taken_back(tmp_path, HERE), dry_run=False)
     assert (len(found.unlisted), len(accepted(tmp_path))) == (1, 1)
-    assert "1 stay: this Orthanc lists no accepted correction at all" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 stay: this Orthanc lists no accepted correction at all" in said
+    assert said.startswith("taken back: 0")
+    tell_withdrawn(found, dry_run=True)
+    assert capsys.readouterr().out.startswith("would be taken back: 0")
     assert len(taken_back(tmp_path, HERE, everything=True).gone) == 1
     assert accepted(tmp_path) == []
 
