@@ -26,7 +26,7 @@ NODULE = "cold nodule"
 DRAWN_AT = (0.3, 0.5, 0.7)
 # A nodule that bites the margin is drawn beyond the outline by this part of the gland's longest
 # side: the first network follows the bite, where a reader, who sees the nodule, closes it.
-BEYOND = 0.06
+BEYOND = 0.1
 # More on one view are noise, or no gland: nobody looks at them one by one.
 MOST = 9
 # Of one place. More are noise too, and each takes its time.
