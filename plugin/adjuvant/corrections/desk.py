@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from adjuvant.archive import Archive
@@ -17,6 +18,19 @@ UNCHANGED = (
     "nobody changed anything in it: it is the network's own outline. "
     'To say that you looked and it is right as it is: {"Unchanged": true}'
 )
+REPLACED = (
+    "another file is there in the place of the one that you looked at: its sha256 is {}, not {}"
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person says with a decision: who it is, that it is meant although nothing was changed
+    (`unchanged`), and the `sha256` of the file that was looked at, where that is said."""
+
+    who: str
+    unchanged: bool = False
+    sha256: str | None = None
 
 
 class CorrectionDesk:
@@ -45,22 +59,23 @@ class CorrectionDesk:
         found = self._register.correction(number)
         return None if found is None else public(found)
 
-    def decide(
-        self, number: int, state: str, who: str, *, unchanged: bool = False
-    ) -> dict[str, Any] | None:
+    def decide(self, number: int, state: str, said: Said) -> dict[str, Any] | None:
         """Accept or reject; None where there is no such correction.
 
         Raises Undecidable where it is so already, where another one of the same scan is accepted,
-        and where nothing in it was changed and the person did not say that this is meant.
+        where nothing in it was changed and the person did not say that this is meant, and where
+        the person looked at another file than the one that is there.
         """
         found = self._register.correction(number)
         if found is None:
             return None
-        if state == "accepted" and not found.found.changed and not unchanged:
+        if said.sha256 is not None and said.sha256.casefold() != found.found.sha256:
+            raise Undecidable(REPLACED.format(found.found.sha256, said.sha256))
+        if state == "accepted" and not found.found.changed and not said.unchanged:
             raise Undecidable(UNCHANGED)
         details = "unchanged" if not found.found.changed else None
-        self._register.decide(found, state, who, details)
-        self._log.info(event("correction-decided", correction=number, state=state, who=who))
+        self._register.decide(found, state, said.who, details)
+        self._log.info(event("correction-decided", correction=number, state=state, who=said.who))
         self._mark(found, state)
         return self.one(number)
 

@@ -209,10 +209,11 @@ class Register:
 
     def decide(self, correction: Correction, state: str, who: str, details: str | None) -> None:
         """Write a decision to the record, then to the index. Raises Undecidable where it is so
-        already, or where another correction of the same scan is accepted."""
+        already, where another correction of the same scan is accepted, or where the file was
+        replaced meanwhile."""
         with self._deciding:
-            self._require_decidable(correction.id, state)
             found = correction.found
+            self._require_decidable(correction.id, found, state)
             entry = self._record.append(
                 {
                     "model": found.interpretation,
@@ -229,11 +230,13 @@ class Register:
             with self._writing() as database:
                 self._apply(database, entry)
 
-    def _require_decidable(self, number: int, state: str) -> None:
+    def _require_decidable(self, number: int, found: Found, state: str) -> None:
         now = self.correction(number)
         if now is None or now.state == state:
             by = f", by {now.decided_by}" if now else ""
             raise Undecidable(f"correction {number} is {state} already{by}")
+        if now.found.sha256 != found.sha256:
+            raise Undecidable(f"correction {number} was replaced by another file: look at it again")
         which = {"state": "accepted", "source": now.found.source}
         for other in self.corrections(which, 10, 0)[0] if state == "accepted" else ():
             if other.found.interpretation == now.found.interpretation:

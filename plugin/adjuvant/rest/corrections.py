@@ -93,10 +93,16 @@ WHO: Schema = {
     "maxLength": 64,
     "description": "who decides, where this Orthanc has no users of its own",
 }
+SHA256: Schema = {
+    "type": "string",
+    "pattern": "^[0-9a-fA-F]{64}$",
+    "description": "`sha256` of the file that was looked at: another one is not decided about",
+}
 ACCEPT: Schema = {
     "type": "object",
     "properties": {
         "Who": WHO,
+        "Sha256": SHA256,
         "Unchanged": {
             "type": "boolean",
             "description": "true: I looked, and our outline is right as it is",
@@ -104,7 +110,11 @@ ACCEPT: Schema = {
     },
     "additionalProperties": False,
 }
-REJECT: Schema = {"type": "object", "properties": {"Who": WHO}, "additionalProperties": False}
+REJECT: Schema = {
+    "type": "object",
+    "properties": {"Who": WHO, "Sha256": SHA256},
+    "additionalProperties": False,
+}
 
 
 def _corrections(asked: Asked, desk: Desk) -> dict[str, Any]:
@@ -121,15 +131,16 @@ def _correction(asked: Asked, desk: Desk) -> dict[str, Any]:
 
 
 def _decide(state: str, asked: Asked, desk: Desk) -> dict[str, Any]:
+    from adjuvant.corrections.desk import Said
     from adjuvant.corrections.register import Undecidable
 
     who = asked.user or asked.body.get("Who", "")
     if not who.strip():
         details = 'This Orthanc does not know who you are: say it, {"Who": "…"}'
         raise Problem(422, "Nobody decided", details)
-    unchanged = asked.body.get("Unchanged", False)
+    said = Said(who, asked.body.get("Unchanged", False), asked.body.get("Sha256"))
     try:
-        decided = _open(desk).decide(asked.path["correction"], state, who, unchanged=unchanged)
+        decided = _open(desk).decide(asked.path["correction"], state, said)
     except Undecidable as fault:
         raise Problem(409, "Not as things stand", str(fault)) from fault
     return _found(decided, asked)
@@ -151,7 +162,8 @@ def _open(desk: Desk) -> CorrectionDesk:
 
 PROBLEMS = {
     404: "There is no such correction",
-    409: "It is so already; another one of the scan is accepted; nothing was changed",
+    409: "It is so already; another one of the scan is accepted; nothing was changed; the file was "
+    "replaced by another one",
     422: "This Orthanc does not know who asks, and the body does not say it",
 }
 ROUTES = (

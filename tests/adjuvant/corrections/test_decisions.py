@@ -17,7 +17,7 @@ from adjuvant.change_record import ChangeRecord
 from adjuvant.corrections import office as office_module
 from adjuvant.corrections.desk import METADATA, CorrectionDesk
 from adjuvant.corrections.office import Office
-from adjuvant.corrections.register import INDEX_FILE, RECORD_FILE, Found, Register
+from adjuvant.corrections.register import INDEX_FILE, RECORD_FILE, Found, Register, Undecidable
 from adjuvant.health import Health, Log
 from adjuvant.inbox import Inbox
 from tests.adjuvant.small_orthanc import TOKEN, SmallOrthanc, small_orthanc
@@ -138,6 +138,29 @@ def test_what_nobody_changed_is_accepted_only_by_saying_so(office: Front) -> Non
     assert office.ask("corrections/2")[1]["state"] == "open"
     assert office.post("corrections/2/accept", Unchanged=True)[1]["state"] == "accepted"
     assert '"details":"unchanged"' in (office.folder / RECORD_FILE).read_text()
+
+
+def test_only_the_file_that_was_looked_at_is_decided_about(office: Front) -> None:
+    looked_at = office.ask("corrections/1")[1]["sha256"]
+    office.register.put(replace(FOUND, sha256="e" * 64))
+    for decision in ("accept", "reject"):
+        status, problem = office.post(f"corrections/1/{decision}", Sha256=looked_at)
+        assert (status, problem["error"]) == (409, "Not as things stand")
+        assert f"its sha256 is {'e' * 64}, not {looked_at}" in problem["details"]
+        assert office.ask("corrections/1")[1]["state"] == "open"
+    assert office.post("corrections/1/accept", Sha256="E" * 64)[1]["state"] == "accepted"
+    status, problem = office.post("corrections/1/reject", Sha256="e")
+    assert (status, problem["error"]) == (400, "Bad request")
+
+
+def test_a_file_that_is_replaced_while_somebody_decides_is_not_decided_about(
+    office: Front,
+) -> None:
+    (seen,), _ = office.register.corrections({}, 1, 0)
+    office.register.put(replace(FOUND, sha256="e" * 64))
+    with pytest.raises(Undecidable, match="correction 1 was replaced by another file"):
+        office.register.decide(seen, "accepted", "gina", None)
+    assert not (office.folder / RECORD_FILE).exists()
 
 
 def test_of_one_scan_one_correction_is_accepted(office: Front) -> None:
