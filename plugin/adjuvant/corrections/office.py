@@ -15,6 +15,7 @@ from adjuvant.errors import explain
 from adjuvant.health import Health, Log
 
 TIMEOUT_S = (5.0, 60.0)  # nobody waits for it
+RECORD_ALARM = "correction-record"
 
 
 class Office:
@@ -46,6 +47,7 @@ class Office:
         health, log = self._told
         try:
             self._register = self._opened()
+            self._tell(self._register.record_fault)
             self._watch = Watch(
                 self._archive,
                 self._register,
@@ -62,6 +64,13 @@ class Office:
                 log.error(f"alarm: {what}")
             return None
         return CorrectionDesk(self._register, self._archive, log)
+
+    def _tell(self, fault: str | None) -> None:
+        """An alarm where the record of decisions is not as it was written."""
+        health, log = self._told
+        what = f"the record of decisions about corrections was altered: {fault}"
+        if fault is not None and health.alarm(RECORD_ALARM, what):
+            log.error(f"alarm: {what}")
 
     def close(self) -> None:
         """Look at nothing any more; safe to call twice."""

@@ -253,6 +253,21 @@ def test_a_damaged_list_is_set_aside_and_an_unreadable_record_is_an_alarm(
     assert "corrections are not looked for until Orthanc restarts: " in alarm["what"]
 
 
+def test_an_altered_record_of_decisions_is_an_alarm(office: Front) -> None:
+    office.post("corrections/1/accept")
+    office.register.close()
+    record = office.folder / RECORD_FILE
+    record.write_text(record.read_text().replace("gina", "hugo"))
+    health = Health("0.1.0")
+    opened = Office(office.folder, office.archive, (health, Log.silent()))
+    assert opened.open((), 60, 0, lambda: False) is not None
+    opened.close()
+    (alarm,) = health.snapshot()["alarms"]
+    assert alarm["what"].startswith(
+        "the record of decisions about corrections was altered: line 1 of "
+    )
+
+
 def test_whatever_keeps_the_list_from_being_opened_is_an_alarm_and_no_end(
     office: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
