@@ -102,11 +102,14 @@ MONAI_PACKAGES = monai-deploy-app-sdk==4.0.0 monai==1.6.1 torch==2.13.0+cpu high
 	pydicom==3.0.2 onnxruntime==1.31.1 pydantic==2.14.3 scipy==1.17.1 numpy==2.4.6
 TORCH_FOR_CPU = https://download.pytorch.org/whl/cpu
 
+# Whether one of these is measured: where none is named, all are.
+measured = $(if $(ARGS),$(filter $(1),$(ARGS)),all)
+
 benchmarks: setup-dev ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
-	@test -d $(ENGINES)/nncf || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
+	@test -z "$(call measured,engines per_study)" || test -d $(ENGINES)/nncf || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
 		$(ENGINE_PACKAGES)
-	@test -x $(MONAI)/bin/python || $(PYTHON) -m venv $(MONAI)
-	@test -d $(MONAI)/ready || { $(MONAI)/bin/pip install --quiet \
+	@test -z "$(call measured,per_study)" || test -x $(MONAI)/bin/python || $(PYTHON) -m venv $(MONAI)
+	@test -z "$(call measured,per_study)" || test -d $(MONAI)/ready || { $(MONAI)/bin/pip install --quiet \
 		--extra-index-url $(TORCH_FOR_CPU) $(MONAI_PACKAGES) && mkdir $(MONAI)/ready; } || \
 		echo "MONAI Deploy could not be installed: it is left out"
 	@PYTHONPATH=$(ENGINES) $(PYTHON) -m benchmarks $(ARGS)
