@@ -18,6 +18,7 @@ from adjuvant.findings import FrameMeasures
 from adjuvant.header import numbers, whole_number
 from adjuvant.preprocess import Image, Mask
 from adjuvant.scan import Frame, Scan
+from adjuvant.sides import turned
 from adjuvant.visibility import smoothed
 
 # A quarter of the usual 200,000 counts of a view: below it, the outline rests on noise.
@@ -51,6 +52,8 @@ def quality_remarks(
     found = []
     if gland[0].any() or gland[-1].any() or gland[:, 0].any() or gland[:, -1].any():
         found.append("the gland reaches the border of the image and may be cut off")
+    if turned(frame, scan.header):
+        found.append("by its header the image is turned: the gland may be missed or drawn wrongly")
     if is_saturated(scan, frame.counts):
         found.append("pixels are at the largest value that can be stored: counts are too low")
     if measured.total_counts < FEW_COUNTS:

@@ -91,6 +91,22 @@ def test_a_maximum_of_few_pixels_is_none_that_was_cut_off() -> None:
     assert not any("stored" in one for one in said(counts))
 
 
+@pytest.mark.parametrize(
+    ("orientation", "told"),
+    [(["F", "L"], True), (["R", "H"], True), (["L", "F"], False), (["R", "F"], False)],
+)
+@pytest.mark.parametrize("seen", [True, False])
+def test_an_image_that_is_turned_by_its_header_is_told_also_where_nothing_is_seen(
+    orientation: list[str], *, told: bool, seen: bool
+) -> None:
+    counts = (10 + 90 * GLAND).astype(np.uint16)
+    scan = read_scan(to_bytes(nm_dataset(counts, PatientOrientation=orientation)), Limits())
+    (frame,), gland = scan.frames, GLAND & seen
+    measured = measure_frame(frame, gland, None)
+    remarks = quality_remarks(scan, frame, gland, measured, gland.astype(np.float32))
+    assert ["by its header the image is turned" in one for one in remarks] == [True] * told
+
+
 def test_where_no_gland_is_drawn_nothing_is_said_of_it() -> None:
     assert said(10 + 90 * GLAND, np.zeros_like(GLAND)) == ()
 

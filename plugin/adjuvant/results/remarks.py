@@ -23,6 +23,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "die Schilddrüse reicht an den Bildrand und ist vielleicht abgeschnitten",
         "nl": "de schildklier raakt de rand van het beeld en is misschien afgesneden",
     },
+    "by its header the image is turned: the gland may be missed or drawn wrongly": {
+        "fr": "image tournée selon l’en-tête : glande peut-être manquée ou mal délimitée",
+        "de": "laut Header gedrehtes Bild: Schilddrüse vielleicht übersehen oder falsch umrissen",
+        "nl": "volgens de header gedraaid beeld: schildklier misschien gemist of fout omlijnd",
+    },
     "pixels are at the largest value that can be stored: counts are too low": {
         "fr": "des pixels ont la plus grande valeur possible : les coups sont sous-estimés",
         "de": "Pixel haben den größten speicherbaren Wert: die Impulse sind zu niedrig",

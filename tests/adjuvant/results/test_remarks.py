@@ -75,6 +75,7 @@ def every_remark() -> Iterator[str]:
     yield from remarks_on(ds, TWO_LOBES)
     yield from remarks_on(source("posterior"), TWO_LOBES)
     yield from remarks_on(source(PatientOrientation=["R", "F"]), TWO_LOBES)
+    yield from remarks_on(source(PatientOrientation=["F", "L"]), NOTHING)
     yield from remarks_on(source(), ellipse(100, 100, 3, 3))
     yield from remarks_on(source(), ellipse(100, 100, 50, 18))
     yield from remarks_on(source(), INTERLOCKED)
