@@ -112,12 +112,14 @@ def describe(counts: NDArray[Any]) -> Measures:
 def noise_and_grain(counts: Image) -> Measures:
     """Squared differences of neighbours over their sum, 1 for Poisson noise on an even ground; and
     those of next neighbours over these, more where noise was smoothed: (2,)."""
-    near, far = (
-        float(np.square(counts[:, step:] - counts[:, :-step]).sum(dtype=np.float64))
-        for step in (1, 2)
-    )
+    near, far = (_squared(counts[:, step:] - counts[:, :-step]) for step in (1, 2))
     total = sum(float(side.sum(dtype=np.float64)) for side in (counts[:, 1:], counts[:, :-1]))
     return np.array([near / max(total, LEAST), far / max(near, LEAST)])
+
+
+def _squared(differences: Image) -> float:
+    """The sum of their squares, which single precision may not hold; without a copy in double."""
+    return float(np.einsum("rc,rc->", differences, differences, dtype=np.float64))
 
 
 def _places(coarse: Measures) -> Measures:

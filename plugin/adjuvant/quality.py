@@ -18,12 +18,16 @@ from adjuvant.findings import FrameMeasures
 from adjuvant.header import numbers, whole_number
 from adjuvant.preprocess import Image, Mask
 from adjuvant.scan import Frame, Scan
+from adjuvant.sides import turned
 from adjuvant.visibility import smoothed
 
 # A quarter of the usual 200,000 counts of a view: below it, the outline rests on noise.
 FEW_COUNTS = 50_000
 # This many pixels at the largest storable value are an overflow, not a maximum.
 SATURATED_PIXELS = 5
+# Largest values of 8 and 12 bits and of 16 with a sign, at which a camera may have cut counts off
+# before it wrote them into a file that holds more.
+CEILINGS = (2**8 - 1, 2**12 - 1, 2**15 - 1)
 # Mean counts of the gland over those of its background, below which it hardly stands out.
 FAINT = 1.6
 # Counts above the background: the brightest hundredth of the gland over its median.
@@ -48,7 +52,9 @@ def quality_remarks(
     found = []
     if gland[0].any() or gland[-1].any() or gland[:, 0].any() or gland[:, -1].any():
         found.append("the gland reaches the border of the image and may be cut off")
-    if int(np.count_nonzero(frame.counts >= largest_storable(scan))) >= SATURATED_PIXELS:
+    if turned(frame, scan.header):
+        found.append("by its header the image is turned: the gland may be missed or drawn wrongly")
+    if is_saturated(scan, frame.counts):
         found.append("pixels are at the largest value that can be stored: counts are too low")
     if measured.total_counts < FEW_COUNTS:
         total = f"{measured.total_counts:,.0f} counts, below {FEW_COUNTS:,}"
@@ -124,13 +130,20 @@ def expected_dice(probability: Image, outline: Mask, slack: float = 0.0) -> floa
     return (2 * overlap + slack) / (total + slack)
 
 
-def largest_storable(scan: Scan) -> float:
-    """The largest count that the source's pixels can hold, after its rescale slope."""
+def is_saturated(scan: Scan, counts: Image) -> bool:
+    """Whether pixels of a view, counts (rows, columns), are at the largest value that the file can
+    store, or at one of `CEILINGS`, and none is above it."""
+    highest = counts.max()
+    if np.count_nonzero(counts == highest) < SATURATED_PIXELS:
+        return False
+    return any(math.isclose(highest, ceiling, rel_tol=1e-6) for ceiling in ceilings(scan))
+
+
+def ceilings(scan: Scan) -> tuple[float, ...]:
+    """The counts that such stored values stand for, after the source's rescale slope."""
     bits = whole_number(scan.header, "BitsStored") or 16
     signed = whole_number(scan.header, "PixelRepresentation") == 1
     largest = (1 << (bits - 1 if signed else bits)) - 1
-    slope, intercept = (
-        numbers(scan.header, "RescaleSlope"),
-        numbers(scan.header, "RescaleIntercept"),
-    )
-    return largest * (slope[0] if slope else 1) + (intercept[0] if intercept else 0)
+    slope = (numbers(scan.header, "RescaleSlope") or [1.0])[0]
+    intercept = (numbers(scan.header, "RescaleIntercept") or [0.0])[0]
+    return tuple(stored * slope + intercept for stored in (largest, *CEILINGS))

@@ -44,7 +44,7 @@ def contradicted(frame: Frame, header: Dataset) -> bool:
     expected = TOWARDS_THE_LEFT.get(frame.view or "")
     if expected is None:
         return False
-    return _turned(frame, header) or any(said != expected for said in _said(frame, header))
+    return turned(frame, header) or any(said != expected for said in _said(frame, header))
 
 
 def contradicted_frames(scan: Scan) -> frozenset[int]:
@@ -62,7 +62,7 @@ def _said(frame: Frame, header: Dataset) -> Iterator[bool]:
         yield cosines[0] > 0
 
 
-def _turned(frame: Frame, header: Dataset) -> bool:
+def turned(frame: Frame, header: Dataset) -> bool:
     """Whether the header says that rows run along the body, or columns towards the head."""
     row, column = (*(str(one) for one in values(header, "PatientOrientation")), "", "")[:2]
     if row[:1] in ("H", "F") or column[:1] == "H":

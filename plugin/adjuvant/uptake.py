@@ -35,18 +35,21 @@ ZONE = re.compile(r"[+-]\d{4}$")
 
 @dataclass(frozen=True)
 class Nuclide:
-    """Its half-life, and how long after the injection a thyroid may still be imaged, in hours."""
+    """Its half-life, how long after the injection a thyroid may still be imaged, both in hours, and
+    the smallest activity with which one is, in MBq."""
 
     half_life_h: float
     longest_wait_h: float
+    least_mbq: float
 
 
 # Half-lives by Eckerman & Endo (MIRD 2008). Thyroids are imaged at 15 to 30 min with Tc-99m, at 4
 # to 24 h with I-123, within days with I-131 (SNMMI and EANM guidelines): with more than twice as
-# long it is the date that is wrong, and with it the uptake by orders of magnitude.
-TECHNETIUM_99M = Nuclide(6.01, 12.0)
-IODINE_123 = Nuclide(13.27, 60.0)
-IODINE_131 = Nuclide(192.6, 240.0)
+# long it is the date that is wrong, and with it the uptake by orders of magnitude. No child gets
+# less than 10 MBq of Tc-99m or 3 of I-123 (EANM dosage card): half of that and less is in mCi.
+TECHNETIUM_99M = Nuclide(6.01, 12.0, 5.0)
+IODINE_123 = Nuclide(13.27, 60.0, 1.5)
+IODINE_131 = Nuclide(192.6, 240.0, 0.1)
 # By SNOMED CT and by SNOMED-RT code.
 NUCLIDES = {
     "72454006": TECHNETIUM_99M,
@@ -58,6 +61,8 @@ NUCLIDES = {
 }
 # Corrected Image (PS3.3 C.8.4.9): to which time the counts were brought, the header does not tell.
 DECAY_CORRECTED = "DECY"
+# Decay Correction (C.8.9.1) is an attribute of PET that some NM images have as well.
+NOT_CORRECTED = ("", "NONE")
 # RadionuclideTotalDose of an NM image is in MBq (PS3.3 C.8.4.10). No thyroid patient gets more:
 # such a number is in Bq, or wrong.
 MAXIMUM_MBQ = 20_000.0
@@ -147,12 +152,19 @@ def activity_mbq(header: Dataset) -> float:
     if len(dosed) > 1:
         raise _Missing("the header names several radiopharmaceuticals")
     dose = numbers(dosed[0], "RadionuclideTotalDose")[0]
-    if not 0 < dose <= MAXIMUM_MBQ:
-        raise _Missing(f"RadionuclideTotalDose {dose:g} cannot be an activity in MBq")
-    if DECAY_CORRECTED in values(header, "CorrectedImage"):
+    if _is_decay_corrected(header):
         raise _Missing("the counts are corrected for decay")
     nuclide = _nuclide(dosed[0])
+    if not nuclide.least_mbq < dose <= MAXIMUM_MBQ:
+        raise _Missing(f"RadionuclideTotalDose {dose:g} cannot be an activity in MBq")
     return float(dose * 0.5 ** (_waited_h(header, dosed[0], nuclide) / nuclide.half_life_h))
+
+
+def _is_decay_corrected(header: Dataset) -> bool:
+    return (
+        DECAY_CORRECTED in values(header, "CorrectedImage")
+        or text(header, "DecayCorrection").upper() not in NOT_CORRECTED
+    )
 
 
 def _nuclide(item: Dataset) -> Nuclide:

@@ -88,6 +88,14 @@ def test_every_matrix_has_measures(shape: tuple[int, int]) -> None:
     assert np.isfinite(measured).all()
 
 
+def test_counts_whose_squares_are_too_large_have_measures() -> None:
+    measured = describe(scan_like(5).astype(np.float32) * 1e30)
+    assert np.isfinite(measured).all()
+    told = known().unusual(scan_like(5).astype(np.float32) * 1e30)
+    assert told is not None
+    assert "nan" not in told
+
+
 def test_the_view_that_is_unusual_is_named() -> None:
     frames = np.stack([scan_like(1), UNLIKE["inverted"](scan_like(1))]).astype(np.uint16)
     scan = read_scan(to_bytes(nm_dataset(frames)), Limits())

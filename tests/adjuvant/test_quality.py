@@ -64,6 +64,49 @@ def test_something_brighter_than_the_gland_is_told(times: float, *, told: bool) 
     assert len(remarks) == len(told_of) == int(told)
 
 
+@pytest.mark.parametrize(
+    ("highest", "tags", "told"),
+    [
+        (65535, {}, True),
+        (255, {}, True),  # cut off at 8 bits by a camera that writes 16
+        (32767, {"RescaleSlope": "0.1", "RescaleIntercept": "0"}, True),
+        (1000, {"BitsStored": 12, "HighBit": 11}, False),
+        (4095, {"BitsStored": 12, "HighBit": 11}, True),
+        (300, {}, False),
+    ],
+)
+def test_counts_that_were_cut_off_are_told(highest: int, tags: dict, *, told: bool) -> None:
+    """A plateau of the gland's brightest pixels."""
+    counts = np.where(NODULE, highest, 10 + (highest * 0.5) * GLAND).astype(np.uint16)
+    scan = read_scan(to_bytes(nm_dataset(counts, **tags)), Limits())
+    (frame,) = scan.frames
+    measured = measure_frame(frame, GLAND, None)
+    remarks = quality_remarks(scan, frame, GLAND, measured, GLAND.astype(np.float32))
+    assert any("at the largest value that can be stored" in one for one in remarks) == told
+
+
+def test_a_maximum_of_few_pixels_is_none_that_was_cut_off() -> None:
+    counts = np.where(GLAND, 100, 10)
+    counts[64, 60:64] = 255
+    assert not any("stored" in one for one in said(counts))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "told"),
+    [(["F", "L"], True), (["R", "H"], True), (["L", "F"], False), (["R", "F"], False)],
+)
+@pytest.mark.parametrize("seen", [True, False])
+def test_an_image_that_is_turned_by_its_header_is_told_also_where_nothing_is_seen(
+    orientation: list[str], *, told: bool, seen: bool
+) -> None:
+    counts = (10 + 90 * GLAND).astype(np.uint16)
+    scan = read_scan(to_bytes(nm_dataset(counts, PatientOrientation=orientation)), Limits())
+    (frame,), gland = scan.frames, GLAND & seen
+    measured = measure_frame(frame, gland, None)
+    remarks = quality_remarks(scan, frame, gland, measured, gland.astype(np.float32))
+    assert ["by its header the image is turned" in one for one in remarks] == [True] * told
+
+
 def test_where_no_gland_is_drawn_nothing_is_said_of_it() -> None:
     assert said(10 + 90 * GLAND, np.zeros_like(GLAND)) == ()
 

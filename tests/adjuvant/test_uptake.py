@@ -182,9 +182,9 @@ def of_two_isotopes() -> Dataset:
     return dataset
 
 
-def in_becquerel() -> Dataset:
+def of_dose(number: float) -> Dataset:
     dataset = header()
-    dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = 8e7
+    dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = number
     return dataset
 
 
@@ -197,7 +197,10 @@ def in_becquerel() -> Dataset:
         (lambda: lacking("RadionuclideCodeSequence"), "RadionuclideCodeSequence"),
         (lambda: lacking("AcquisitionTime"), "AcquisitionTime"),
         (of_two_isotopes, "several radiopharmaceuticals"),
-        (in_becquerel, "8e+07 cannot be an activity in MBq"),
+        (lambda: of_dose(8e7), "8e+07 cannot be an activity in MBq"),
+        # 2.2 mCi, which would make 37 times the uptake.
+        (lambda: of_dose(2.2), "2.2 cannot be an activity in MBq"),
+        (lambda: of_dose(0), "0 cannot be an activity in MBq"),
     ],
 )
 def test_what_is_missing_is_named(dataset: Callable[[], Dataset], missing: str) -> None:
@@ -231,14 +234,16 @@ def test_a_sensitivity_holds_for_one_energy_window() -> None:
 
 def test_decay_is_not_corrected_for_twice() -> None:
     dataset = header()
-    dataset.CorrectedImage = ["UNIF", "LIN"]
+    dataset.CorrectedImage, dataset.DecayCorrection = ["UNIF", "LIN"], "NONE"
     assert with_uptake(findings(), scan(dataset), CAMERA).remarks == ()
-    dataset.CorrectedImage = ["UNIF", "DECY"]
-    found = with_uptake(findings(), scan(dataset), CAMERA)
-    assert found.measures[0].uptake_percent is None
-    assert found.remarks == (
-        "Frame 1: uptake is not measured: the counts are corrected for decay.",
-    )
+    for keyword, said in (("CorrectedImage", ["UNIF", "DECY"]), ("DecayCorrection", "ADMIN")):
+        corrected = header()
+        setattr(corrected, keyword, said)
+        found = with_uptake(findings(), scan(corrected), CAMERA)
+        assert found.measures[0].uptake_percent is None
+        assert found.remarks == (
+            "Frame 1: uptake is not measured: the counts are corrected for decay.",
+        )
 
 
 def test_only_anterior_views_with_a_gland_are_measured() -> None:

@@ -223,12 +223,19 @@ def _draw_colour_bar(canvas: Image.Image, panel: Panel, window: float, look: Loo
     style = Style(round(panel.unit * 0.8), FAINT_INK)
     beside = left + BAR_WIDTH + round(panel.unit * 0.3)
     room = panel.left + panel.image[0] + panel.gutter - beside
-    highest = f"≥ {number(window, 0 if window >= 10 else 2, look.texts)}"
+    highest = top_of_scale(window, look.texts)
     write(draw, (beside, top), highest, fitted(highest, style, room))
     write(draw, (beside, top + height), "0", style, "ls")
     for line, word in enumerate(look.texts.counts_per_pixel):
         small = fitted(word, style, room + beside - left)
         write(draw, (left, top + height + (0.5 + line * 1.2) * style.size), word, small)
+
+
+def top_of_scale(window: float, texts: Texts) -> str:
+    """`≥ 131`; rescaled counts of a million and more would run out of the picture: `≥ 1.1e+08`."""
+    if window >= 1e6:
+        return f"≥ {window:.1e}".replace(".", texts.decimal)
+    return f"≥ {number(window, 0 if window >= 10 else 2, texts)}"
 
 
 def _write_rows(draw: ImageDraw.ImageDraw, panel: Panel, rows: list[Row], texts: Texts) -> None:

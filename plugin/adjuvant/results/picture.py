@@ -104,7 +104,7 @@ def draw_picture(
         _head(layout, findings, made_by, look.texts),
         _views(layout, reading, look, shown),
         _legend(layout, findings, look),
-        _cautions(layout, _remarks(scan, findings, language, shown)),
+        _cautions(layout, remarks_on(scan, findings, language, shown)),
         _foot(layout, made_by, look.texts),
     ]
     picture = Image.new("RGB", (layout.width, sum(part.height for part in parts)), PAPER)
@@ -181,10 +181,12 @@ def _entries(findings: Findings, look: Look) -> dict[str, RGB]:
     }
 
 
-def _remarks(scan: Scan, findings: Findings, language: Language, shown: int) -> list[str]:
+def remarks_on(scan: Scan, findings: Findings, language: Language, shown: int) -> list[str]:
+    """What stands on amber, in this language; also of how many views only the first are `shown`."""
     remarks = [translate(remark, language) for remark in findings.remarks]
-    hidden = len(scan.frames) - shown
-    return remarks + ([TEXTS[language].more_frames.format(count=hidden)] if hidden else [])
+    views = len(scan.frames)
+    left_out = TEXTS[language].first_frames.format(shown=shown, all=views)
+    return remarks + ([left_out] if shown < views else [])
 
 
 def _cautions(layout: Layout, remarks: list[str]) -> Image.Image:

@@ -10,7 +10,8 @@ from adjuvant.results.presentation import Language
 from adjuvant.results.texts import TEXTS, Texts, number
 
 # By the English sentence without its full stop, without the frame that it is about, and without
-# saying that the quality is limited. What stands in braces differs from scan to scan.
+# saying that the quality is limited. What stands in braces differs from scan to scan; of two that
+# fit, the first counts.
 REMARKS: dict[str, dict[Language, str]] = {
     "no thyroid uptake seen": {
         "fr": "pas de fixation thyroïdienne visible",
@@ -21,6 +22,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "fr": "la glande touche le bord de l’image et peut être coupée",
         "de": "die Schilddrüse reicht an den Bildrand und ist vielleicht abgeschnitten",
         "nl": "de schildklier raakt de rand van het beeld en is misschien afgesneden",
+    },
+    "by its header the image is turned: the gland may be missed or drawn wrongly": {
+        "fr": "image tournée selon l’en-tête : glande peut-être manquée ou mal délimitée",
+        "de": "laut Header gedrehtes Bild: Schilddrüse vielleicht übersehen oder falsch umrissen",
+        "nl": "volgens de header gedraaid beeld: schildklier misschien gemist of fout omlijnd",
     },
     "pixels are at the largest value that can be stored: counts are too low": {
         "fr": "des pixels ont la plus grande valeur possible : les coups sont sous-estimés",
@@ -146,6 +152,11 @@ REMARKS: dict[str, dict[Language, str]] = {
         "fr": "l’isthme n’est pas distingué et compte avec les lobes",
         "de": "der Isthmus ist nicht abgrenzbar und zählt zu den Lappen",
         "nl": "de isthmus is niet te onderscheiden en telt bij de kwabben mee",
+    },
+    "uptake is not measured: the header has no AcquisitionDate and AcquisitionTime": {
+        "fr": "fixation non mesurée : AcquisitionDate et AcquisitionTime absents de l’en-tête",
+        "de": "Uptake nicht gemessen: AcquisitionDate und AcquisitionTime fehlen im Header",
+        "nl": "opname niet gemeten: AcquisitionDate en AcquisitionTime ontbreken in de header",
     },
     "uptake is not measured: the header has no {keyword}": {
         "fr": "fixation non mesurée : {keyword} absent de l’en-tête",

@@ -36,7 +36,7 @@ class Texts:
     nothing_seen: str
     not_measured: str
     model: str
-    more_frames: str
+    first_frames: str
     counts_per_pixel: tuple[str, str]
     decimal: str
     thousands: str
@@ -92,7 +92,7 @@ TEXTS: dict[Language, Texts] = {
         nothing_seen="No thyroid uptake seen",
         not_measured="not measured",
         model="model {title}",
-        more_frames="{count} more views are not shown",
+        first_frames="The first {shown} of {all} views are shown.",
         counts_per_pixel=("counts", "/ pixel"),
         decimal=".",
         thousands=",",
@@ -134,7 +134,7 @@ TEXTS: dict[Language, Texts] = {
         nothing_seen="Pas de fixation thyroïdienne visible",
         not_measured="non mesuré",
         model="modèle {title}",
-        more_frames="{count} autres incidences ne sont pas montrées",
+        first_frames="Les {shown} premières incidences sur {all} sont montrées.",
         counts_per_pixel=("coups", "/ pixel"),
         decimal=",",
         thousands="\u00a0",
@@ -176,7 +176,7 @@ TEXTS: dict[Language, Texts] = {
         nothing_seen="Keine Anreicherung der Schilddrüse sichtbar",
         not_measured="nicht gemessen",
         model="Modell {title}",
-        more_frames="{count} weitere Ansichten sind nicht gezeigt",
+        first_frames="Die ersten {shown} von {all} Ansichten sind gezeigt.",
         counts_per_pixel=("Impulse", "/ Pixel"),
         decimal=",",
         thousands=".",
@@ -218,7 +218,7 @@ TEXTS: dict[Language, Texts] = {
         nothing_seen="Geen opname in de schildklier zichtbaar",
         not_measured="niet gemeten",
         model="model {title}",
-        more_frames="{count} andere opnamen worden niet getoond",
+        first_frames="De eerste {shown} van {all} opnamen worden getoond.",
         counts_per_pixel=("tellen", "/ pixel"),
         decimal=",",
         thousands=".",

@@ -14,8 +14,8 @@ from adjuvant.results import panel
 from adjuvant.results.capture import render
 from adjuvant.results.colours import BAND, BRIGHT, CAUTION_PAPER, GLAND, STRUCTURES, lookup_table
 from adjuvant.results.drawing import Style, fitted, width_of, wrap
-from adjuvant.results.panel import displayed_size, view_title, window_top
-from adjuvant.results.picture import MOST_VIEWS, arrange
+from adjuvant.results.panel import displayed_size, top_of_scale, view_title, window_top
+from adjuvant.results.picture import MOST_VIEWS, arrange, remarks_on
 from adjuvant.results.presentation import ColourMap, Presentation
 from adjuvant.results.texts import TEXTS
 from adjuvant.structures import LOBES
@@ -66,6 +66,27 @@ def test_any_number_of_views_gives_a_picture_that_can_be_shown(count: int):
     assert channels == 3
     assert 512 <= width <= 1500
     assert height <= 2000
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_how_many_of_the_views_are_shown_is_said_as_a_sentence(language):
+    scan = views(*["anterior"] * (MOST_VIEWS + 1), rows=64, columns=64)
+    (said,) = remarks_on(scan, findings(scan), language, MOST_VIEWS)
+    assert "16" in said
+    assert "17" in said
+    assert said.endswith(".")
+    assert remarks_on(scan, findings(scan), language, MOST_VIEWS + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("window", "said"), [(8.24, "≥ 8,24"), (65535, "≥ 65.535"), (1.06e11, "≥ 1,1e+11")]
+)
+def test_the_top_of_the_scale_stays_in_the_picture(window: float, said: str):
+    assert top_of_scale(window, TEXTS["de"]) == said
+    one = arrange(views("anterior"), 1).panel(0, 0)
+    beside = one.gutter - round(0.8 * one.unit) - panel.BAR_WIDTH
+    style = fitted(said, Style(round(one.unit * 0.8), (0, 0, 0)), beside)
+    assert width_of(said, style) <= beside + round(one.unit * 0.9)
 
 
 def test_clinical_weights_carry_one_line_less():
