@@ -17,7 +17,7 @@ from tests.integration.tiny import IN_SERVICE
 from training.metrics import dice
 from training.phantom.dicom import to_dicom
 
-BOTH = {"thyroid": IN_SERVICE, "cold-nodules": "0.5.0"}
+BOTH = {"thyroid": IN_SERVICE, "cold-nodules": "0.6.0"}
 
 
 def test_the_scan_of_the_demo_gets_its_gland_and_its_cold_nodules(
