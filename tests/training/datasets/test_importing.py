@@ -29,6 +29,7 @@ from training.datasets.import_report import Report
 from training.datasets.importing import import_outlines
 from training.datasets.matching import stem_of
 from training.datasets.split import Split, freeze, write_split
+from training.deidentify import identity_of
 from training.pseudonyms import Pseudonyms
 from training.rois.drawing import Outline
 from training.rois.labels import Names
@@ -367,6 +368,54 @@ def test_a_picture_named_after_the_scan_is_its_mask(department: Path) -> None:
     picture.save(department / "rois" / f"{VISIT.stem}.png")
     (entry,) = run(department).entries
     np.testing.assert_array_equal(read_case(department / "data", entry).gland, gland())
+
+
+def write_mask(path: Path, visit: Visit) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((gland(visit) * 255).astype(np.uint8)).save(path)
+
+
+def in_folders(tmp_path: Path, *files: tuple[str, Visit]) -> None:
+    """Each scan under a path of its own, collected."""
+    for file, visit in files:
+        path = tmp_path / "scans" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_bytes(scan(visit)))
+    fill(tmp_path)
+
+
+def test_of_scans_that_are_called_alike_a_picture_belongs_to_the_one_in_its_folder(
+    tmp_path: Path,
+) -> None:
+    other = Visit(4, 0)
+    in_folders(tmp_path, ("one/IM0001.dcm", VISIT), ("other/IM0001.dcm", other))
+    for folder, visit in (("one", VISIT), ("other", other)):
+        write_mask(tmp_path / "rois" / folder / "IM0001.png", visit)
+    report = run(tmp_path)
+    assert report.problems == []
+    glands = {
+        entry.patient_id: read_case(tmp_path / "data", entry).gland for entry in report.entries
+    }
+    for visit in (VISIT, other):
+        patient = PSEUDONYMS.patient(identity_of(scan(visit)))
+        np.testing.assert_array_equal(glands[patient], gland(visit))
+    write_mask(tmp_path / "rois" / "IM0001.png", VISIT)
+    assert "2 scans are called like it" in run(tmp_path).problems[0]
+
+
+def test_a_picture_in_the_folder_of_another_scan_belongs_to_neither(tmp_path: Path) -> None:
+    in_folders(tmp_path, ("one/IM0001.dcm", VISIT), ("other/IM0002.dcm", Visit(4, 0)))
+    write_mask(tmp_path / "rois" / "other" / "IM0001.png", VISIT)
+    report = run(tmp_path)
+    assert report.entries == []
+    assert "its name is that of a scan in another folder" in report.problems[0]
+
+
+def test_numbers_at_the_end_of_a_scan_s_name_are_no_ending(tmp_path: Path) -> None:
+    in_folders(tmp_path, ("NM.1.2.840.7", VISIT), ("NM.1.2.840.8", Visit(4, 0)))
+    write_mask(tmp_path / "rois" / "NM.1.2.840.7.png", VISIT)
+    (entry,) = run(tmp_path).entries
+    assert entry.patient_id == PSEUDONYMS.patient(identity_of(scan(VISIT)))
 
 
 def test_without_the_key_only_pseudonymous_names_are_known(department: Path) -> None:
