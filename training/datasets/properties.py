@@ -12,6 +12,7 @@ from adjuvant.scan import Frame, Scan
 from training.phantom.case import Property
 
 NOT_TOLD = "not told"
+PINHOLE, PARALLEL = "PINHOLE", "parallel"
 # PS3.16 CID 18: SNOMED CT, and the SNOMED-RT codes of older cameras.
 ISOTOPE_CODES = {
     "72454006": "Tc-99m",
@@ -34,7 +35,7 @@ def scan_properties(scan: Scan, frame: Frame) -> dict[str, Property]:
     return {
         "simulated": False,
         "isotope": isotope(scan.header),
-        "collimator": {True: "PINHOLE", False: "parallel", None: None}[scan.pinhole],
+        "collimator": {True: PINHOLE, False: PARALLEL, None: None}[scan.pinhole],
         "view": VIEWS.get(frame.view or "", frame.view or NOT_TOLD),
         "disease": NOT_TOLD,
         "spacing_mm": spacing[0] if spacing is not None and square else None,
