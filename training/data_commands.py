@@ -228,10 +228,16 @@ def import_nnunet(
     data: DataSet,
 ) -> None:
     """Make a data set of a folder in nnU-Net's layout."""
+    from training.datasets.nnunet import PATIENTS
     from training.datasets.nnunet import import_nnunet as run
 
     with plain_errors():
         typer.echo(f"{run(source, data, Console(stderr=True))} cases in {data}")
+        if not (source / PATIENTS).exists():
+            typer.echo(
+                f"{source} has no {PATIENTS}: each case counts as a patient of its own; where one "
+                "patient has several, say so there before anything is divided, and import again"
+            )
 
 
 COMMANDS = (key, collect, outlines, divide, check, describe, export_nnunet, import_nnunet)
