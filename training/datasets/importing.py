@@ -30,7 +30,7 @@ from training.dataset import (
 )
 from training.datasets.gathering import Drawn, Request, gather
 from training.datasets.import_report import Report
-from training.datasets.outlined import case_stem, cases_of
+from training.datasets.outlined import case_stem, cases_of, view_of
 from training.datasets.own_results import OwnResults, read_own_results
 from training.datasets.split import content_hash, read_split
 from training.phantom.case import Case
@@ -112,6 +112,10 @@ def _stays_out(
         said = f"{case.case_id} is outlined exactly as by our network"
         report.problem("outlines that are our own", teaching[0].file, said)
         return True
+    if case.case_id not in frozen and view_of(case.case_id) in map(view_of, frozen):
+        said = "its scan is in the frozen test set, under another patient: it stays out"
+        report.problem("frozen cases of another patient now", case.case_id, said)
+        return True
     if frozen.get(case.case_id, now := content_hash(case)) != now:
         said = "its outline is another one now, but the test set is frozen: it stays"
         report.problem("frozen cases drawn anew", case.case_id, said)
@@ -136,15 +140,22 @@ def _earlier(folder: Path, made: list[Entry]) -> list[Entry]:
 def _taken_back(
     earlier: list[Entry], scans: list[Line], frozen: Mapping[str, str], report: Report
 ) -> set[str]:
-    """Of the earlier cases of these scans those whose outline is no truth any more.
+    """Of the earlier cases of these scans those whose outline is no truth any more, or whose
+    patient is another one, as after a mistake in the archive was mended.
 
     Where this run did not look for their outlines where they came from, they stay; so does a
     frozen test set. The report says so of each.
     """
     stems = {case_stem(line) for line in scans} - report.unread
+    made = {view_of(entry.case_id) for entry in report.entries}
     gone = set()
     for entry in earlier:
         case_id = entry.case_id
+        if view_of(case_id) in made:
+            said = "removed: its scan has another patient's number now"
+            report.problem("cases of another patient now", case_id, said)
+            gone.add(case_id)
+            continue
         if case_id.rpartition("-f")[0] not in stems or case_id in report.frozen:
             continue
         correction = bool(entry.properties.get("correction"))

@@ -346,6 +346,38 @@ def test_a_case_stays_whose_outline_is_in_a_folder_that_may_not_be_listed(
     assert cases(department) == set(both)
 
 
+def mend_the_number(folder: Path) -> None:
+    """The scan had the number of another patient, and has its own now."""
+    source = scan(VISIT)
+    source.PatientID, source.PatientName = "NISS-right", "Right^Rita"
+    (folder / "scans" / f"{VISIT.stem}.dcm").write_bytes(to_bytes(source))
+    fill(folder)
+
+
+def test_a_scan_whose_patient_was_another_one_is_in_the_data_set_once(department: Path) -> None:
+    write_csv(VISIT, department / "rois")
+    (before,) = run(department).entries
+    mend_the_number(department)
+    report = run(department)
+    (after,) = read_index(department / "data")
+    assert after.patient_id != before.patient_id
+    assert report.problems == [
+        f"{before.case_id}: removed: its scan has another patient's number now"
+    ]
+    assert check(department / "data") == []
+
+
+def test_a_frozen_scan_whose_patient_was_another_one_does_not_come_again(department: Path) -> None:
+    write_csv(VISIT, department / "rois")
+    (before,) = run(department).entries
+    split = Split(patients={before.patient_id: "test"})
+    write_split(department / "data", freeze(department / "data", split, [before]))
+    mend_the_number(department)
+    report = run(department)
+    assert read_index(department / "data") == [before]
+    assert "is in the frozen test set, under another patient: it stays out" in report.problems[0]
+
+
 def test_a_case_of_a_scan_that_cannot_be_read_stays(department: Path) -> None:
     _, _, both = two_cases(department)
     damaged = next((department / "collection").rglob(f"{PSEUDONYMS.uid(VISIT.uid)}.dcm"))
