@@ -81,6 +81,7 @@ def collect(
     from adjuvant.site_rules import site_rules
     from training.collect.collection import collect as run
     from training.collect.objects import Chooser
+    from training.collect.one_key import require_key
     from training.collect.orthanc import Orthanc
     from training.collect.withdrawn import accepted_by, archive_token, withdraw
     from training.data_report import tell_collected, tell_withdrawn
@@ -88,6 +89,7 @@ def collect(
     console = Console(stderr=True)
     with plain_errors():
         pseudonyms = _pseudonyms(key_file, out)
+        require_key(out, pseudonyms)
         if take_back_all and not corrections:
             raise ValueError("--take-back-all is for --corrections: nothing else takes any back")
         how = _How(query or [], label or [], user, authority, corrections)

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from training.collect.journal import Line, read_journal, scans_of
+from training.collect.one_key import require_key
 from training.dataset import (
     CASES,
     INDEX,
@@ -47,8 +48,11 @@ def import_outlines(
 
     Cases that are there already are replaced where their outline has changed, and removed where it
     was looked for and is none any more; those of a frozen test set stay. Raises DatasetError where
-    the collection is none, OSError where the disk is full.
+    the collection is none, KeyFault where it was made with another key, OSError where the disk is
+    full.
     """
+    if request.pseudonyms is not None:
+        require_key(request.collection, request.pseudonyms)
     scans = scans_of(read_journal(request.collection))
     if not scans:
         raise DatasetError(f"{request.collection} holds no collected scan")
