@@ -30,6 +30,8 @@ from training.datasets.importing import import_outlines
 from training.datasets.matching import stem_of
 from training.datasets.split import Split, freeze, write_split
 from training.deidentify import identity_of
+from training.phantom.dicom import write_dicom
+from training.phantom.simulator import simulate_case
 from training.pseudonyms import Pseudonyms
 from training.rois.drawing import Outline
 from training.rois.labels import Names
@@ -402,9 +404,9 @@ def test_a_picture_named_after_the_scan_is_its_mask(department: Path) -> None:
     np.testing.assert_array_equal(read_case(department / "data", entry).gland, gland())
 
 
-def write_mask(path: Path, visit: Visit) -> None:
+def write_mask(path: Path, mask: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((gland(visit) * 255).astype(np.uint8)).save(path)
+    Image.fromarray((mask * 255).astype(np.uint8)).save(path)
 
 
 def in_folders(tmp_path: Path, *files: tuple[str, Visit]) -> None:
@@ -422,7 +424,7 @@ def test_of_scans_that_are_called_alike_a_picture_belongs_to_the_one_in_its_fold
     other = Visit(4, 0)
     in_folders(tmp_path, ("one/IM0001.dcm", VISIT), ("other/IM0001.dcm", other))
     for folder, visit in (("one", VISIT), ("other", other)):
-        write_mask(tmp_path / "rois" / folder / "IM0001.png", visit)
+        write_mask(tmp_path / "rois" / folder / "IM0001.png", gland(visit))
     report = run(tmp_path)
     assert report.problems == []
     glands = {
@@ -431,13 +433,13 @@ def test_of_scans_that_are_called_alike_a_picture_belongs_to_the_one_in_its_fold
     for visit in (VISIT, other):
         patient = PSEUDONYMS.patient(identity_of(scan(visit)))
         np.testing.assert_array_equal(glands[patient], gland(visit))
-    write_mask(tmp_path / "rois" / "IM0001.png", VISIT)
+    write_mask(tmp_path / "rois" / "IM0001.png", gland())
     assert "2 scans are called like it" in run(tmp_path).problems[0]
 
 
 def test_a_picture_in_the_folder_of_another_scan_belongs_to_neither(tmp_path: Path) -> None:
     in_folders(tmp_path, ("one/IM0001.dcm", VISIT), ("other/IM0002.dcm", Visit(4, 0)))
-    write_mask(tmp_path / "rois" / "other" / "IM0001.png", VISIT)
+    write_mask(tmp_path / "rois" / "other" / "IM0001.png", gland())
     report = run(tmp_path)
     assert report.entries == []
     assert "its name is that of a scan in another folder" in report.problems[0]
@@ -445,9 +447,21 @@ def test_a_picture_in_the_folder_of_another_scan_belongs_to_neither(tmp_path: Pa
 
 def test_numbers_at_the_end_of_a_scan_s_name_are_no_ending(tmp_path: Path) -> None:
     in_folders(tmp_path, ("NM.1.2.840.7", VISIT), ("NM.1.2.840.8", Visit(4, 0)))
-    write_mask(tmp_path / "rois" / "NM.1.2.840.7.png", VISIT)
+    write_mask(tmp_path / "rois" / "NM.1.2.840.7.png", gland())
     (entry,) = run(tmp_path).entries
     assert entry.patient_id == PSEUDONYMS.patient(identity_of(scan(VISIT)))
+
+
+def test_a_simulated_scan_stays_one_on_its_way_through_an_archive(department: Path) -> None:
+    simulated = simulate_case(5, 0)
+    write_dicom(simulated, department / "scans" / "simulated.dcm")
+    fill(department)
+    write_csv(VISIT, department / "rois")
+    write_mask(department / "rois" / "simulated.png", simulated.gland)
+    report = run(department)
+    assert report.problems == []
+    kinds = {entry.properties["rows"]: entry.properties["simulated"] for entry in report.entries}
+    assert kinds == {simulated.counts.shape[0]: True, 48: False}
 
 
 def test_without_the_key_only_pseudonymous_names_are_known(department: Path) -> None:
