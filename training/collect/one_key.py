@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from training.collect.journal import read_journal
 from training.pseudonyms import KeyFault, Pseudonyms
 
 KEY = "key.token"
@@ -12,10 +13,10 @@ KEY = "key.token"
 def require_key(collection: Path, pseudonyms: Pseudonyms) -> None:
     """Raises KeyFault where the collection was made with another key.
 
-    Those of earlier versions did not note theirs.
+    Those of earlier versions did not note theirs, and where nothing was seen yet any key will do.
     """
     path = collection / KEY
-    if path.exists() and path.read_bytes() != token_of(pseudonyms):
+    if read_journal(collection) and path.exists() and path.read_bytes() != token_of(pseudonyms):
         raise KeyFault(
             f"{collection} was collected with another key, by which its patients have other "
             "names: use that one, or another folder"

@@ -325,8 +325,10 @@ def test_a_folder_is_collected_with_one_key_only(tmp_path: Path) -> None:
     source, folder = Folder(tmp_path / "scans"), tmp_path / "out"
     collect(source, CHOOSER, folder, QUIET, dry_run=True)
     assert not folder.exists()
-    collect(source, CHOOSER, folder, QUIET)
     other = Pseudonyms(bytes(range(1, 33)))
+    with pytest.raises(SourceFault):
+        collect(Folder(tmp_path / "mistyped"), Chooser(other), folder, QUIET)
+    collect(source, CHOOSER, folder, QUIET)
     for dry_run in (True, False):
         with pytest.raises(KeyFault, match="out was collected with another key"):
             collect(source, Chooser(other), folder, QUIET, dry_run=dry_run)
