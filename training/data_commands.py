@@ -81,6 +81,7 @@ def collect(
     from adjuvant.site_rules import site_rules
     from training.collect.collection import collect as run
     from training.collect.objects import Chooser
+    from training.collect.one_key import require_key
     from training.collect.orthanc import Orthanc
     from training.collect.withdrawn import accepted_by, archive_token, withdraw
     from training.data_report import tell_collected, tell_withdrawn
@@ -88,6 +89,7 @@ def collect(
     console = Console(stderr=True)
     with plain_errors():
         pseudonyms = _pseudonyms(key_file, out)
+        require_key(out, pseudonyms)
         if take_back_all and not corrections:
             raise ValueError("--take-back-all is for --corrections: nothing else takes any back")
         how = _How(query or [], label or [], user, authority, corrections)
@@ -228,10 +230,16 @@ def import_nnunet(
     data: DataSet,
 ) -> None:
     """Make a data set of a folder in nnU-Net's layout."""
+    from training.datasets.nnunet import PATIENTS
     from training.datasets.nnunet import import_nnunet as run
 
     with plain_errors():
         typer.echo(f"{run(source, data, Console(stderr=True))} cases in {data}")
+        if not (source / PATIENTS).exists():
+            typer.echo(
+                f"{source} has no {PATIENTS}: each case counts as a patient of its own; where one "
+                "patient has several, say so there before anything is divided, and import again"
+            )
 
 
 COMMANDS = (key, collect, outlines, divide, check, describe, export_nnunet, import_nnunet)

@@ -127,8 +127,9 @@ class _Known:
         self.pseudonyms, self.shift, self.names, self.labels = pseudonyms, shift, names, labels
 
     def repeats_a_name(self, written: Any) -> bool:
-        words = set(re.split(r"[\W_]+", fold(str(written))))
-        return bool(words & self.names)
+        words = _words(str(written))
+        spoken = f" {' '.join(words)} "
+        return any(f" {name} " in spoken for name in self.names)
 
 
 def _without_patient(source: Dataset, known: _Known) -> Dataset:
@@ -240,9 +241,14 @@ def _action(tag: BaseTag) -> str | None:
 def _names(header: Dataset) -> Iterator[str]:
     """Words and numbers that say who the patient, the physicians and the hospital are."""
     for keyword in (*NAMING, *NAMING_STUDY):
-        for word in re.split(r"[\W_]+", fold(text(header, keyword))):
-            if len(word) >= 3:
-                yield word
+        for one in text(header, keyword).split("\\"):
+            words = _words(one)
+            # Of a number such as 12-34-56 no part says anything, and all of them together do.
+            yield from (said for said in (*words, " ".join(words)) if len(said) >= 3)
+
+
+def _words(written: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", fold(written)) if word]
 
 
 def _code(code: str, meaning: str) -> Dataset:

@@ -165,8 +165,14 @@ def _read(
                 counts.append(pair[0])
                 masks.append(pair[1])
                 kept.append(entry)
+    side = title.removeprefix("reading ").removesuffix(" scans")
+    if not entries:
+        raise ValueError(
+            f"no patient of {folder} is left for {side}: too few, or too small a part "
+            "(`split` in the recipe; `divide --validation` where the data set is divided)"
+        )
     if not kept:
-        raise ValueError(f"{folder} has no scan for {title.removeprefix('reading ')}")
+        raise ValueError(f"{folder} has no scan for {side} that can be learnt from")
     return _Loaded(Images(tuple(counts), tuple(masks)), kept, tally, hashes)
 
 

@@ -42,7 +42,7 @@ class Seen:
     """What is known of a training's patients: `patients` is None where only `seeds` are.
 
     Of the model that it began with only `foundation_seeds` are known: it is `unnamed` where that
-    model learnt from patients of flesh and blood, whom nobody can name.
+    model learnt from patients under pseudonyms, whom nobody can name.
     """
 
     seeds: tuple[int, ...] = ()
@@ -96,7 +96,9 @@ def seen_by_run(about: dict[str, Any]) -> Seen:
     """What the run saw whose `run.json` holds `about`."""
     patients = frozenset(about["patient_ids"])
     before = _foundation_seeds(about)
-    unnamed = _foundation(about).get("data", "simulated") != "simulated"
+    data = _foundation(about).get("data")
+    # Simulated scans that came out of an archive are of patients without a seed, too.
+    unnamed = data is not None and (data != "simulated" or not before)
     return Seen(tuple(sorted({*seeds_of(patients), *before})), patients, before, unnamed)
 
 

@@ -35,13 +35,19 @@ def sheet(folder: Path, out_png: Path, n: int = 24, seed: int = 0) -> None:
 
 
 def draw_pages(folder: Path, case_ids: list[str], out: Path) -> list[Path]:
-    """Draw these cases, 48 on a page, into `out`/1.png and so on: each to be looked at once."""
+    """Draw these cases, 48 on a page, into `out`/1.png and so on: each to be looked at once.
+
+    Pages of more cases, drawn before, are removed.
+    """
     known = {entry.case_id: entry for entry in read_index(folder)}
     pages = []
     for first in range(0, len(case_ids), PAGE):
         cases = [read_case(folder, known[one]) for one in case_ids[first : first + PAGE]]
         pages.append(out / f"{first // PAGE + 1}.png")
         draw_sheet(cases, pages[-1])
+    for path in out.glob("*.png"):
+        if path.stem.isdigit() and path not in pages:
+            path.unlink()
     return pages
 
 
@@ -88,9 +94,10 @@ def _outline(colours: Picture, mask: NDArray[np.bool_], colour: tuple[int, int, 
 def caption(case: Case) -> str:
     """One line about a case; it is found by it in the index."""
     p = case.properties
+    size = f"{float(p['spacing_mm']):.1f} mm" if p["spacing_mm"] else "size not told"
     parts = (
         f"{case.case_id.split('-', 1)[-1]} {p['disease']}, {p['isotope']} {p['collimator']}",
-        f"{p['view']}, {case.counts.shape[0]}, {float(p['spacing_mm'] or 0):.1f} mm",
+        f"{p['view']}, {case.counts.shape[0]}, {size}",
         f"{round(float(case.counts.sum(dtype=np.float64)) / 1000)}k",
     )
     return ", ".join(parts)

@@ -162,6 +162,34 @@ def test_what_stands_behind_the_pixels_or_in_a_compressed_stream_is_lost() -> No
     np.testing.assert_array_equal(again.pixel_array, scan(VISIT).pixel_array)
 
 
+@pytest.mark.parametrize("signed", [0, 1])
+def test_an_overlay_in_the_bits_above_the_pixels_is_lost(signed: int) -> None:
+    source = scan(VISIT)
+    source.BitsStored, source.HighBit, source.PixelRepresentation = 12, 11, signed
+    values = scan(VISIT).pixel_array.astype("<u2")
+    source.PixelData = (
+        (values | np.where(with_letters(values) == 60, 1 << 12, 0)).astype("<u2").tobytes()
+    )
+    kept = Chooser(PSEUDONYMS).keep(
+        to_file(source, ExplicitVRLittleEndian), Item("k", bytes, "scan")
+    )
+    assert kept.data is not None
+    np.testing.assert_array_equal(
+        np.frombuffer(dcmread(BytesIO(kept.data)).PixelData, "<u2"), values.ravel()
+    )
+
+
+@pytest.mark.parametrize("written", ["12-34-56", "12.34.56 Tc", "the 12 34 56"])
+def test_a_number_of_short_parts_is_known_as_a_whole(written: str) -> None:
+    source = scan(VISIT)
+    source.PatientID = "12-34-56"
+    window = source.EnergyWindowInformationSequence[0]
+    for name, wanted in ((written, ""), ("112 34 56", "112 34 56"), ("Tc 34", "Tc 34")):
+        window.EnergyWindowName = name
+        kept = deidentify(source, PSEUDONYMS, Names()).EnergyWindowInformationSequence[0]
+        assert kept.EnergyWindowName == wanted
+
+
 def with_letters(counts: np.ndarray) -> np.ndarray:
     """The same image with a name written into its corner, as a camera's program does."""
     from PIL import Image, ImageDraw

@@ -67,8 +67,11 @@ def test_redrawn_outlines_are_other_scans(tmp_path: Path) -> None:
 
 def test_a_side_without_scans_is_an_error(tmp_path: Path) -> None:
     folder = stored(tmp_path, [ellipse_case(0)])
-    with pytest.raises(ValueError, match=r"has no scan for (training|validation) scans"):
+    with pytest.raises(ValueError, match=r"no patient of .* is left for (training|validation): "):
         load_data(folder, HALF, QUIET)
+    flat = [replace(ellipse_case(n), counts=np.zeros((32, 32), np.uint16)) for n in range(4)]
+    with pytest.raises(ValueError, match="has no scan for training that can be learnt from"):
+        load_data(stored(tmp_path / "flat", flat), HALF, QUIET)
 
 
 def test_cases_come_one_by_one_up_to_the_limit(tmp_path: Path) -> None:

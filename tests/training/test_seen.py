@@ -95,6 +95,8 @@ def test_patients_of_a_foundation_whom_nobody_can_name_are_not_called_checked(da
     assert seen_by_run(about).separation((8,)) == "patient"
     simulated = {**about, "foundation": {**foundation, "data": "simulated"}}
     assert seen_by_run(simulated).separation(()) == "patient"
+    simulated["foundation"]["seeds"] = []  # out of an archive, under pseudonyms
+    assert seen_by_run(simulated).separation(()) == "unchecked"
 
 
 def test_the_run_beside_a_model_has_to_be_its_own(tmp_path: Path) -> None:

@@ -6,7 +6,16 @@ from PIL import Image
 
 from training.dataset import write_case, write_index
 from training.phantom.simulator import simulate_case
-from training.sheet import CAPTION, CONTOUR, OTHER_READING, TILE, caption, picture, sheet
+from training.sheet import (
+    CAPTION,
+    CONTOUR,
+    OTHER_READING,
+    TILE,
+    caption,
+    draw_pages,
+    picture,
+    sheet,
+)
 
 
 def test_a_sheet_shows_every_case_twice(tmp_path: Path) -> None:
@@ -32,6 +41,23 @@ def test_a_caption_leads_to_the_case_in_the_index() -> None:
     known = ("disease", "isotope", "collimator", "view", "spacing_mm")
     by_hand = replace(case, properties={name: case.properties[name] for name in known})
     assert caption(by_hand) == caption(case)
+
+
+def test_a_pixel_of_unknown_size_is_not_one_of_0_mm() -> None:
+    case = simulate_case(1, 5)
+    told = caption(replace(case, properties=case.properties | {"spacing_mm": None}))
+    assert ", size not told, " in told
+    assert " mm" not in told
+
+
+def test_pages_of_more_cases_do_not_stay(tmp_path: Path) -> None:
+    write_index(tmp_path, [write_case(tmp_path, simulate_case(1, 5))])
+    out = tmp_path / "sheets"
+    out.mkdir()
+    for name in ("2.png", "mine.png"):
+        (out / name).write_bytes(b"")
+    assert draw_pages(tmp_path, ["s1-c000005"], out) == [out / "1.png"]
+    assert {path.name for path in out.iterdir()} == {"1.png", "mine.png"}
 
 
 def test_other_readings_are_drawn_where_there_are_any() -> None:

@@ -1,6 +1,7 @@
 """Fill a folder with pseudonymous scans and outlines, one object at a time, as often as wanted.
 
     collection/journal.jsonl        one line for each object seen, see `journal.py`
+    collection/key.token            stands for the key, see `one_key.py`
     collection/dicom/ID_…/2.25.….dcm
 
 A run that is killed, or stops at a full disk, goes on where it was; a later run takes only what is
@@ -20,6 +21,7 @@ from rich.console import Console
 
 from training.collect.journal import Journal, Line, read_journal
 from training.collect.objects import Chooser, Kept
+from training.collect.one_key import KEY, require_key, token_of
 from training.collect.source import Item, Source, SourceFault
 from training.dataset import remove_unfinished
 from training.progress import progress_bar
@@ -60,16 +62,19 @@ def collect(
     refused or read as outlines. `archive` stands for the server that accepted corrections
     (`archive_token`). With `dry_run` nothing is written.
 
-    Raises SourceFault where the source cannot be listed, OSError where the disk is full; what was
-    collected until then is whole and stays.
+    Raises SourceFault where the source cannot be listed, KeyFault where the folder was collected
+    with another key, OSError where the disk is full; what was collected until then is whole and
+    stays.
     """
     pseudonyms = chooser.pseudonyms
+    require_key(folder, pseudonyms)
     known = {line.token: line for line in read_journal(folder)}
     done = {token for token, line in known.items() if _is_done(line, chooser)}
     summary = Summary()
     if not dry_run:
         folder.mkdir(parents=True, exist_ok=True)
         remove_unfinished(folder)
+        write_whole(folder / KEY, token_of(pseudonyms))
     journal = None if dry_run else Journal(folder)
     try:
         with progress_bar(console) as bar:

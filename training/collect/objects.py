@@ -196,7 +196,7 @@ def _parse(data: bytes) -> Dataset:
 
 
 def _uncompressed(source: Dataset) -> Dataset:
-    """The same object with native little-endian pixels and nothing behind them."""
+    """The same object with native little-endian pixels and nothing behind or above them."""
     if "PixelData" not in source:
         return source
     syntax = source.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
@@ -208,8 +208,19 @@ def _uncompressed(source: Dataset) -> Dataset:
     frames = int(source.get("NumberOfFrames") or 1)
     bits = frames * int(source.Rows) * int(source.Columns) * int(source.BitsAllocated)
     size = -(-bits // 8)
-    source.PixelData = source.PixelData[:size] + b"\0" * (size % 2)
+    _clear_unused_bits(source, source.PixelData[:size])
+    source.PixelData += b"\0" * (size % 2)
     return source
+
+
+def _clear_unused_bits(source: Dataset, pixels: bytes) -> None:
+    """Overlays of older cameras, which can hold text, lie in the bits above those of the pixels."""
+    unused = int(source.BitsAllocated) - int(source.get("BitsStored") or source.BitsAllocated)
+    if source.BitsAllocated in (8, 16) and 0 < unused < source.BitsAllocated:
+        kind = "i" if source.get("PixelRepresentation") else "u"
+        values = np.frombuffer(pixels, f"<{kind}{source.BitsAllocated // 8}")
+        pixels = (values << unused >> unused).tobytes()
+    source.PixelData = pixels
 
 
 def _swap(source: Dataset) -> None:

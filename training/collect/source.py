@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Protocol
 
 from adjuvant.folders import files_below
@@ -63,9 +63,15 @@ class Folder:
                 key=f"{relative.as_posix()} {about.st_size} {about.st_mtime_ns}",
                 fetch=partial(read_file, path),
                 place=relative.as_posix(),
-                stem=path.name.removesuffix("".join(path.suffixes[-1:])),
+                stem=stem_of_scan(path.name),
                 folder=relative.parent.as_posix(),
             )
+
+
+def stem_of_scan(name: str) -> str:
+    """A file's name without its ending; numbers are none: 1.2.840.7 keeps its 7."""
+    ending = PurePath(name).suffix
+    return name if ending[1:].isdigit() else name.removesuffix(ending)
 
 
 def read_file(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.ndimage import gaussian_filter, shift
 
-from adjuvant.preprocess import resample
+from adjuvant.preprocess import Image, resample
 from training.dataset import Entry, read_case
 from training.progress import tracked
 
@@ -72,7 +72,7 @@ def look(counts: NDArray[np.uint16]) -> Look:
 
     Roots even out the noise (Anscombe, 1948), and a bright nodule does not hide the rest.
     """
-    small = gaussian_filter(np.sqrt(resample(counts.astype(np.float32), SIDE)), BLUR_PIXELS)
+    small = gaussian_filter(np.sqrt(_square(counts.astype(np.float32))), BLUR_PIXELS)
     weights = small - np.median(small)
     weights = np.where(weights > 0.2 * max(float(weights.max()), 1e-6), weights, 0)
     if weights.sum() > 0:
@@ -82,6 +82,13 @@ def look(counts: NDArray[np.uint16]) -> Look:
     flat = (small - small.mean()).ravel()
     length = float(np.linalg.norm(flat))
     return np.asarray(flat / length if length > 0 else flat, np.float32)
+
+
+def _square(image: Image) -> Image:
+    """(SIDE, SIDE), aspect kept: where a matrix is no square, its edge goes on."""
+    small = resample(image, SIDE)
+    beyond = [(0, SIDE - length) for length in small.shape]
+    return np.pad(small, beyond, mode="edge")
 
 
 def _near(looks: NDArray[np.float32], alike: float) -> list[tuple[int, int, float]]:

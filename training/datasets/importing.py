@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from training.collect.journal import Line, read_journal, scans_of
+from training.collect.one_key import require_key
 from training.dataset import (
     CASES,
     INDEX,
@@ -30,7 +31,7 @@ from training.dataset import (
 )
 from training.datasets.gathering import Drawn, Request, gather
 from training.datasets.import_report import Report
-from training.datasets.outlined import case_stem, cases_of
+from training.datasets.outlined import case_stem, cases_of, view_of
 from training.datasets.own_results import OwnResults, read_own_results
 from training.datasets.split import content_hash, read_split
 from training.phantom.case import Case
@@ -47,8 +48,11 @@ def import_outlines(
 
     Cases that are there already are replaced where their outline has changed, and removed where it
     was looked for and is none any more; those of a frozen test set stay. Raises DatasetError where
-    the collection is none, OSError where the disk is full.
+    the collection is none, KeyFault where it was made with another key, OSError where the disk is
+    full.
     """
+    if request.pseudonyms is not None:
+        require_key(request.collection, request.pseudonyms)
     scans = scans_of(read_journal(request.collection))
     if not scans:
         raise DatasetError(f"{request.collection} holds no collected scan")
@@ -112,6 +116,10 @@ def _stays_out(
         said = f"{case.case_id} is outlined exactly as by our network"
         report.problem("outlines that are our own", teaching[0].file, said)
         return True
+    if case.case_id not in frozen and view_of(case.case_id) in map(view_of, frozen):
+        said = "its scan is in the frozen test set, under another patient: it stays out"
+        report.problem("frozen cases of another patient now", case.case_id, said)
+        return True
     if frozen.get(case.case_id, now := content_hash(case)) != now:
         said = "its outline is another one now, but the test set is frozen: it stays"
         report.problem("frozen cases drawn anew", case.case_id, said)
@@ -136,15 +144,22 @@ def _earlier(folder: Path, made: list[Entry]) -> list[Entry]:
 def _taken_back(
     earlier: list[Entry], scans: list[Line], frozen: Mapping[str, str], report: Report
 ) -> set[str]:
-    """Of the earlier cases of these scans those whose outline is no truth any more.
+    """Of the earlier cases of these scans those whose outline is no truth any more, or whose
+    patient is another one, as after a mistake in the archive was mended.
 
     Where this run did not look for their outlines where they came from, they stay; so does a
     frozen test set. The report says so of each.
     """
     stems = {case_stem(line) for line in scans} - report.unread
+    made = {view_of(entry.case_id) for entry in report.entries}
     gone = set()
     for entry in earlier:
         case_id = entry.case_id
+        if view_of(case_id) in made:
+            said = "removed: its scan has another patient's number now"
+            report.problem("cases of another patient now", case_id, said)
+            gone.add(case_id)
+            continue
         if case_id.rpartition("-f")[0] not in stems or case_id in report.frozen:
             continue
         correction = bool(entry.properties.get("correction"))

@@ -2,15 +2,15 @@
 
 By the SOP Instance UID in the file: a pseudonymous one, or the original, which needs the key. A
 file without UIDs belongs to the scan whose file had the same name, or whose UID or accession number
-the file is named after, or that was alone in the same folder. Never by guessing: two candidates
-are none.
+the file is named after, or that was alone in the same folder; of several that are called alike, to
+the one in the same folder. Never by guessing: two candidates are none.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from training.collect.journal import Line
 from training.collect.objects import folder_token, name_token
@@ -48,16 +48,26 @@ class Matcher:
             return self._instances[stem]
         if self._pseudonyms is None:
             raise RoiError("it names no image, and without the key names of files say nothing")
-        for token in (
-            name_token(self._pseudonyms, stem),
-            folder_token(self._pseudonyms, place.parent.as_posix()),
-        ):
-            found = self._named.get(token, [])
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise RoiError(f"it names no image, and {len(found)} scans are called like it")
+        found = self._named_like(stem, place.parent, self._pseudonyms)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise RoiError(f"it names no image, and {len(found)} scans are called like it")
         raise RoiError("it names no image, and no scan is called like it")
+
+    def _named_like(self, stem: str, folder: PurePath, pseudonyms: Pseudonyms) -> list[Line]:
+        """The scans that a name may mean: IM0001 is in every patient's folder, and once in each.
+
+        Raises RoiError where the folder is that of other scans.
+        """
+        found = self._named.get(name_token(pseudonyms, stem), [])
+        near = self._named.get(folder_token(pseudonyms, folder.as_posix()), [])
+        if not found or not near:
+            return found or near
+        both = [line for line in found if line in near]
+        if not both:
+            raise RoiError("it names no image, and its name is that of a scan in another folder")
+        return both
 
     def _by_uid(self, instance: str) -> Line:
         if instance in self._instances:

@@ -16,6 +16,7 @@ import csv
 import gzip
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,8 @@ def import_nnunet(source: Path, folder: Path, console: Console) -> int:
     """
     if (folder / INDEX).exists():
         raise DatasetError(f"{folder} holds a data set already; choose another folder")
+    if not (source / "dataset.json").exists():
+        raise DatasetError(f"{source} has no dataset.json: it is not in nnU-Net's layout")
     try:
         _require_labels(source)
         known, validation = _patients(source), _validation(source)
@@ -169,6 +172,8 @@ def _case(source: Path, path: Path, known: dict[str, Entry]) -> Case:
     labels, _ = _slice(source / path.parent.name.replace("images", "labels") / f"{case_id}{ENDING}")
     if labels.shape != counts.shape:
         raise DatasetError(f"{case_id}: labels of {labels.shape} on an image of {counts.shape}")
+    if not np.isin(labels, (0, GLAND, NODULE)).all():
+        raise DatasetError(f"{case_id}: a label is none of 0 background, 1 gland, 2 nodule")
     if counts.min() < 0 or counts.max() > 65535 or not np.array_equal(counts, np.rint(counts)):
         raise DatasetError(f"{case_id}: an image of counts holds whole numbers from 0 to 65535")
     gland, nodule = labels >= GLAND, labels == NODULE
@@ -186,9 +191,11 @@ def _case(source: Path, path: Path, known: dict[str, Entry]) -> Case:
         "reader": "nnunet",
         "source_hash": hashlib.sha256(path.read_bytes()).hexdigest()[:32],
     }
-    entry = known.get(case_id, Entry(case_id, case_id, own))
+    entry = known.get(case_id, Entry(case_id, case_id, {}))
+    # A table written by hand says whose a case is, and no more.
+    entry = entry if entry.properties else replace(entry, properties=own)
     sized = _has_size(entry) if case_id in known else True
-    pixel = (spacing, spacing) if sized else None
+    pixel = (spacing, spacing) if sized and spacing is not None else None
     nodules = nodules_of(placed, counts.astype(np.float32), pixel)
     own["nodules"] = float(len(nodules))
     return Case(
@@ -203,19 +210,20 @@ def _has_size(known: Entry) -> bool:
     return bool(spacing) and collimator != "PINHOLE"
 
 
-def _slice(path: Path) -> tuple[NDArray[Any], float]:
-    """(rows, columns) of the only slice, and its pixel size in mm."""
+def _slice(path: Path) -> tuple[NDArray[Any], float | None]:
+    """(rows, columns) of the only slice, and its pixel size in mm where pixels are square."""
     try:
         volume: Any = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
         values = np.asarray(volume.dataobj)
-        spacing = float(volume.header.get_zooms()[0])
+        across, down = map(float, volume.header.get_zooms()[:2])
     except (ImageFileError, OSError, EOFError, ValueError, IndexError) as fault:
         raise DatasetError(f"cannot read {path}: {type(fault).__name__}") from fault
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     if values.ndim != 2:
         raise DatasetError(f"{path} is not one slice, got {values.shape}")
-    return np.ascontiguousarray(values.T), spacing
+    square = abs(across - down) < 1e-3 * across
+    return np.ascontiguousarray(values.T), across if square else None
 
 
 def _require_labels(source: Path) -> None:
@@ -231,7 +239,9 @@ def _patients(source: Path) -> dict[str, Entry]:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {
-            row["case_id"]: Entry(row["case_id"], row["patient_id"], json.loads(row["properties"]))
+            row["case_id"]: Entry(
+                row["case_id"], row["patient_id"], json.loads(row.get("properties") or "{}")
+            )
             for row in csv.DictReader(file)
         }
 

@@ -106,6 +106,11 @@ def case_stem(line: Line) -> str:
     return f"{line.patient}-{hashlib.sha256(str(line.instance).encode()).hexdigest()[:12]}"
 
 
+def view_of(case_id: str) -> str:
+    """What stands for the scan and its frame in a case's name, whoever the patient is."""
+    return case_id.partition("-")[2]
+
+
 def _case(line: Line, scan: Scan, frame: Frame, placed: Placed) -> Case:
     counts = np.rint(frame.counts)
     if counts.max() > HIGHEST_COUNT:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from adjuvant.header import items, numbers
 from adjuvant.scan import Frame, Scan
 from training.rois.placing import Plane
@@ -21,7 +24,7 @@ def plane_of(scan: Scan, frame: Frame) -> Plane:
     if 0 <= index < len(detectors):
         position = numbers(detectors[index], "ImagePositionPatient")
         axes = numbers(detectors[index], "ImageOrientationPatient")
-        if len(position) == 3 and len(axes) == 6:
+        if len(position) == 3 and _are_directions(axes):
             row, column = axes[:3], axes[3:]
             return Plane(
                 frame.counts,
@@ -31,3 +34,9 @@ def plane_of(scan: Scan, frame: Frame) -> Plane:
                 (column[0], column[1], column[2]),
             )
     return Plane(frame.counts, scan.spacing_mm)
+
+
+def _are_directions(axes: Sequence[float]) -> bool:
+    """Two of length 1 (PS3.3 C.7.6.2.1.1): some headers hold zeros where nobody knew them."""
+    lengths = [math.hypot(*axes[:3]), math.hypot(*axes[3:])]
+    return len(axes) == 6 and all(abs(length - 1) < 0.01 for length in lengths)

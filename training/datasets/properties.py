@@ -10,8 +10,10 @@ from pydicom import Dataset
 from adjuvant.header import fold, items, numbers, text
 from adjuvant.scan import Frame, Scan
 from training.phantom.case import Property
+from training.phantom.dicom import MANUFACTURER
 
 NOT_TOLD = "not told"
+PINHOLE, PARALLEL = "PINHOLE", "parallel"
 # PS3.16 CID 18: SNOMED CT, and the SNOMED-RT codes of older cameras.
 ISOTOPE_CODES = {
     "72454006": "Tc-99m",
@@ -32,9 +34,9 @@ def scan_properties(scan: Scan, frame: Frame) -> dict[str, Property]:
     spacing = scan.spacing_mm
     square = spacing is not None and abs(spacing[0] - spacing[1]) < 1e-3 * spacing[0]
     return {
-        "simulated": False,
+        "simulated": text(scan.header, "Manufacturer") == MANUFACTURER,
         "isotope": isotope(scan.header),
-        "collimator": {True: "PINHOLE", False: "parallel", None: None}[scan.pinhole],
+        "collimator": {True: PINHOLE, False: PARALLEL, None: None}[scan.pinhole],
         "view": VIEWS.get(frame.view or "", frame.view or NOT_TOLD),
         "disease": NOT_TOLD,
         "spacing_mm": spacing[0] if spacing is not None and square else None,

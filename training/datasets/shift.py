@@ -15,14 +15,14 @@ Of fewer than ten patients only the equipment is judged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from training.datasets.fingerprint import DIGITS, Tally, percentiles
-from training.datasets.properties import NOT_TOLD
+from training.datasets.properties import NOT_TOLD, PARALLEL, PINHOLE
 from training.figures import Rate
 from training.metrics import wilson
 
@@ -110,7 +110,7 @@ def compare(training: dict[str, Any], new: Tally) -> Shifts:
         Unseen(kind, value, number)
         for kind in EQUIPMENT
         for value, number in new.counted[kind].most_common()
-        if value != NOT_TOLD and kind in training and value not in training[kind]
+        if value != NOT_TOLD and kind in training and not _is_known(kind, value, training[kind])
     ]
     unseen += [
         Unseen("matrix", matrix, number)
@@ -118,6 +118,16 @@ def compare(training: dict[str, Any], new: Tally) -> Shifts:
         if matrix not in training.get("matrices", {matrix: 1})
     ]
     return Shifts(new.scans, int(training["scans"]), tuple(measures), tuple(unseen))
+
+
+def _is_known(kind: str, value: str, known: Collection[str]) -> bool:
+    """Whether training had such scans: "parallel" stands for any collimator that does not magnify,
+    as headers tell no more, and simulated scans have LEHR, LEAP and so on."""
+    if value in known or kind != "collimator" or value == PINHOLE:
+        return value in known
+    if value == PARALLEL:
+        return any(one not in (PINHOLE, NOT_TOLD) for one in known)
+    return PARALLEL in known
 
 
 def _shift(name: str, training: dict[str, float], pairs: Sequence[tuple[str, float]]) -> Shift:

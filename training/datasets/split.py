@@ -83,7 +83,9 @@ def extend(
     if split is None:
         require_fractions(fractions)
     elif dict(fractions) != split.fractions:
-        raise ValueError(f"the patients are divided as {split.fractions}; that cannot be changed")
+        told = ", ".join(f"{side} {part:.3g}" for side, part in split.fractions.items())
+        anew = "the test set is frozen" if split.frozen else f"to begin anew, delete {SPLIT}"
+        raise ValueError(f"the patients are divided already ({told}), and nobody moves; {anew}")
     known = split or Split(seed, dict(fractions))
     entries = list(entries)
     new = [entry for entry in entries if entry.patient_id not in known.patients]

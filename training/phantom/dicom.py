@@ -35,6 +35,8 @@ VIEW = {
 }
 VIEW_ANGLE = {"anterior": 0.0, "LAO": 42.0, "RAO": 318.0}
 THYROID = Code("69748006", "SCT", "Thyroid")
+# By it a simulated scan is known again, whatever became of its names and numbers.
+MANUFACTURER = "Adjuvant phantom"
 FIRST_DAY = datetime(2026, 1, 5, 8, 0, 0)
 IMPLEMENTATION_UID = UID("2.25.83114270520771206386241437411906452241")
 
@@ -117,7 +119,7 @@ def _study(cases: Sequence[Case], taken: datetime) -> Dataset:
     part.InstanceNumber = "1"
     part.Modality = "NM"
     part.BodyPartExamined = "THYROID"
-    part.Manufacturer = "Adjuvant phantom"
+    part.Manufacturer = MANUFACTURER
     part.ManufacturerModelName = "Simulated gamma camera"
     for kind in ("Study", "Series", "Acquisition", "Content"):
         setattr(part, f"{kind}Date", taken.strftime("%Y%m%d"))

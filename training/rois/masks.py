@@ -24,6 +24,8 @@ from training.rois.drawing import Drawing, Drawings, Painted, Reference, RoiErro
 # Names by which `labels.label_of` knows them.
 NAMES_BY_VALUE = {1: "gland", 2: "nodule"}
 MAXIMUM_BYTES = 2**28
+# What people label by number are a few things; a smoothed edge has every grey in between.
+MOST_VALUES = 16
 DAMAGED = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zlib.error)
 
 
@@ -118,9 +120,12 @@ def _label_map(reader: str, frames: NDArray[Any], names: Mapping[int, str]) -> D
     """One drawing for each value and frame; `frames` is (frames, rows, columns)."""
     if frames.dtype.kind == "f" and not np.array_equal(frames, np.rint(frames)):
         raise RoiError("values between whole numbers: not a label map")
+    found = np.unique(frames)
+    if len(found) > MOST_VALUES:
+        raise RoiError(f"{len(found)} different values: smoothed or an image, not a label map")
     drawings: list[Drawing] = []
     problems: list[str] = []
-    for value in np.unique(frames):
+    for value in found:
         name = names.get(int(value)) or NAMES_BY_VALUE.get(int(value))
         if value == 0:
             continue

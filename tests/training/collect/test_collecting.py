@@ -28,10 +28,13 @@ from tests.training.small_cases import QUIET
 from training.collect.collection import Summary, collect
 from training.collect.journal import JOURNAL, read_journal
 from training.collect.objects import Chooser
+from training.collect.one_key import KEY
 from training.collect.source import Folder, Item, SourceFault
 from training.dataset import DatasetError
+from training.datasets.gathering import Request
+from training.datasets.importing import import_outlines
 from training.deidentify import to_file
-from training.pseudonyms import Pseudonyms
+from training.pseudonyms import KeyFault, Pseudonyms
 from training.rois.labels import Names
 from training.rois.readers import read_drawings
 
@@ -315,3 +318,23 @@ def peak(scans: int, out: Path) -> int:
 def test_ten_times_the_scans_need_no_more_memory(tmp_path: Path) -> None:
     peak(1, tmp_path / "warm")
     assert peak(20, tmp_path / "many") < peak(2, tmp_path / "few") + (1 << 19)
+
+
+def test_a_folder_is_collected_with_one_key_only(tmp_path: Path) -> None:
+    write_scan(Visit(0, 0), tmp_path / "scans")
+    source, folder = Folder(tmp_path / "scans"), tmp_path / "out"
+    collect(source, CHOOSER, folder, QUIET, dry_run=True)
+    assert not folder.exists()
+    other = Pseudonyms(bytes(range(1, 33)))
+    with pytest.raises(SourceFault):
+        collect(Folder(tmp_path / "mistyped"), Chooser(other), folder, QUIET)
+    collect(source, CHOOSER, folder, QUIET)
+    for dry_run in (True, False):
+        with pytest.raises(KeyFault, match="out was collected with another key"):
+            collect(source, Chooser(other), folder, QUIET, dry_run=dry_run)
+    with pytest.raises(KeyFault, match="out was collected with another key"):
+        import_outlines(Request(folder, (), other), tmp_path / "data", QUIET)
+    assert collect(source, CHOOSER, folder, QUIET).known == 1
+    (folder / KEY).unlink()  # of an earlier version
+    assert collect(source, CHOOSER, folder, QUIET).known == 1
+    assert (folder / KEY).exists()

@@ -130,6 +130,17 @@ def test_a_look_is_normalised_and_a_flat_image_has_none(scans: list[Case]) -> No
     assert not look(np.zeros((64, 64), np.uint16)).any()
 
 
+def test_scans_of_other_than_square_matrices_are_compared_as_well(
+    tmp_path: Path, scans: list[Case]
+) -> None:
+    first, second = scans[0], next(one for one in scans if one.patient_id != scans[0].patient_id)
+    for cut in (np.s_[:, 4:-4], np.s_[4:-4, :]):
+        narrow = replace(first, counts=first.counts[cut], gland=first.gland[cut], nodules=())
+        copy = replace(narrow, case_id="copy", patient_id="other")
+        put(tmp_path, [narrow, copy, second])
+        assert [one.split(":")[1] for one in check(tmp_path)] == [" the same scan"]
+
+
 def test_a_fingerprint_counts_what_there_is(tmp_path: Path) -> None:
     put(tmp_path, [small_case(number) for number in range(6)])
     entries = read_index(tmp_path)

@@ -29,6 +29,9 @@ from training.datasets.import_report import Report
 from training.datasets.importing import import_outlines
 from training.datasets.matching import stem_of
 from training.datasets.split import Split, freeze, write_split
+from training.deidentify import identity_of
+from training.phantom.dicom import write_dicom
+from training.phantom.simulator import simulate_case
 from training.pseudonyms import Pseudonyms
 from training.rois.drawing import Outline
 from training.rois.labels import Names
@@ -345,6 +348,38 @@ def test_a_case_stays_whose_outline_is_in_a_folder_that_may_not_be_listed(
     assert cases(department) == set(both)
 
 
+def mend_the_number(folder: Path) -> None:
+    """The scan had the number of another patient, and has its own now."""
+    source = scan(VISIT)
+    source.PatientID, source.PatientName = "NISS-right", "Right^Rita"
+    (folder / "scans" / f"{VISIT.stem}.dcm").write_bytes(to_bytes(source))
+    fill(folder)
+
+
+def test_a_scan_whose_patient_was_another_one_is_in_the_data_set_once(department: Path) -> None:
+    write_csv(VISIT, department / "rois")
+    (before,) = run(department).entries
+    mend_the_number(department)
+    report = run(department)
+    (after,) = read_index(department / "data")
+    assert after.patient_id != before.patient_id
+    assert report.problems == [
+        f"{before.case_id}: removed: its scan has another patient's number now"
+    ]
+    assert check(department / "data") == []
+
+
+def test_a_frozen_scan_whose_patient_was_another_one_does_not_come_again(department: Path) -> None:
+    write_csv(VISIT, department / "rois")
+    (before,) = run(department).entries
+    split = Split(patients={before.patient_id: "test"})
+    write_split(department / "data", freeze(department / "data", split, [before]))
+    mend_the_number(department)
+    report = run(department)
+    assert read_index(department / "data") == [before]
+    assert "is in the frozen test set, under another patient: it stays out" in report.problems[0]
+
+
 def test_a_case_of_a_scan_that_cannot_be_read_stays(department: Path) -> None:
     _, _, both = two_cases(department)
     damaged = next((department / "collection").rglob(f"{PSEUDONYMS.uid(VISIT.uid)}.dcm"))
@@ -367,6 +402,66 @@ def test_a_picture_named_after_the_scan_is_its_mask(department: Path) -> None:
     picture.save(department / "rois" / f"{VISIT.stem}.png")
     (entry,) = run(department).entries
     np.testing.assert_array_equal(read_case(department / "data", entry).gland, gland())
+
+
+def write_mask(path: Path, mask: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((mask * 255).astype(np.uint8)).save(path)
+
+
+def in_folders(tmp_path: Path, *files: tuple[str, Visit]) -> None:
+    """Each scan under a path of its own, collected."""
+    for file, visit in files:
+        path = tmp_path / "scans" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_bytes(scan(visit)))
+    fill(tmp_path)
+
+
+def test_of_scans_that_are_called_alike_a_picture_belongs_to_the_one_in_its_folder(
+    tmp_path: Path,
+) -> None:
+    other = Visit(4, 0)
+    in_folders(tmp_path, ("one/IM0001.dcm", VISIT), ("other/IM0001.dcm", other))
+    for folder, visit in (("one", VISIT), ("other", other)):
+        write_mask(tmp_path / "rois" / folder / "IM0001.png", gland(visit))
+    report = run(tmp_path)
+    assert report.problems == []
+    glands = {
+        entry.patient_id: read_case(tmp_path / "data", entry).gland for entry in report.entries
+    }
+    for visit in (VISIT, other):
+        patient = PSEUDONYMS.patient(identity_of(scan(visit)))
+        np.testing.assert_array_equal(glands[patient], gland(visit))
+    write_mask(tmp_path / "rois" / "IM0001.png", gland())
+    assert "2 scans are called like it" in run(tmp_path).problems[0]
+
+
+def test_a_picture_in_the_folder_of_another_scan_belongs_to_neither(tmp_path: Path) -> None:
+    in_folders(tmp_path, ("one/IM0001.dcm", VISIT), ("other/IM0002.dcm", Visit(4, 0)))
+    write_mask(tmp_path / "rois" / "other" / "IM0001.png", gland())
+    report = run(tmp_path)
+    assert report.entries == []
+    assert "its name is that of a scan in another folder" in report.problems[0]
+
+
+def test_numbers_at_the_end_of_a_scan_s_name_are_no_ending(tmp_path: Path) -> None:
+    in_folders(tmp_path, ("NM.1.2.840.7", VISIT), ("NM.1.2.840.8", Visit(4, 0)))
+    write_mask(tmp_path / "rois" / "NM.1.2.840.7.png", gland())
+    (entry,) = run(tmp_path).entries
+    assert entry.patient_id == PSEUDONYMS.patient(identity_of(scan(VISIT)))
+
+
+def test_a_simulated_scan_stays_one_on_its_way_through_an_archive(department: Path) -> None:
+    simulated = simulate_case(5, 0)
+    write_dicom(simulated, department / "scans" / "simulated.dcm")
+    fill(department)
+    write_csv(VISIT, department / "rois")
+    write_mask(department / "rois" / "simulated.png", simulated.gland)
+    report = run(department)
+    assert report.problems == []
+    kinds = {entry.properties["rows"]: entry.properties["simulated"] for entry in report.entries}
+    assert kinds == {simulated.counts.shape[0]: True, 48: False}
 
 
 def test_without_the_key_only_pseudonymous_names_are_known(department: Path) -> None:

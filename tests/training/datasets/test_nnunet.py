@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.training.small_cases import QUIET, small_case
+from training.__main__ import app
 from training.dataset import DatasetError, read_case, read_index, write_case, write_index
 from training.datasets.nnunet import PATIENTS, SPLITS, export_nnunet, import_nnunet
 from training.datasets.split import SPLIT, Split, freeze, write_split
@@ -79,6 +83,50 @@ def test_without_a_table_every_case_is_a_patient_of_its_own(exported: Path) -> N
     assert [entry.patient_id for entry in entries] == [entry.case_id for entry in entries]
     assert {entry.properties["simulated"] for entry in entries} == {False}
     assert np.unique([entry.properties["rows"] for entry in entries]).tolist() == [32]
+
+
+def test_a_folder_of_another_layout_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"has no dataset\.json: it is not in nnU-Net's layout"):
+        import_nnunet(tmp_path, tmp_path / "new", QUIET)
+
+
+def test_a_label_beyond_those_of_the_table_is_no_gland(exported: Path) -> None:
+    path = min((exported / "nnunet" / "labelsTr").iterdir())
+    volume = nibabel.Nifti1Image(np.full((32, 32, 1), 3, np.uint8), np.eye(4))
+    path.write_bytes(gzip.compress(volume.to_bytes()))
+    with pytest.raises(DatasetError, match="a label is none of 0 background, 1 gland, 2 nodule"):
+        import_nnunet(exported / "nnunet", exported / "new", QUIET)
+
+
+def test_pixels_that_are_no_squares_have_no_one_size(exported: Path) -> None:
+    (exported / "nnunet" / PATIENTS).unlink()
+    for path in (exported / "nnunet").glob("*/*.nii.gz"):
+        volume = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
+        volume.header.set_zooms((1.0, 2.0, 999.0))
+        path.write_bytes(gzip.compress(volume.to_bytes()))
+    import_nnunet(exported / "nnunet", exported / "new", QUIET)
+    assert {entry.properties["spacing_mm"] for entry in read_index(exported / "new")} == {None}
+
+
+def test_a_table_of_patients_written_by_hand_is_enough(exported: Path) -> None:
+    names = sorted(path.name[: -len("_0000.nii.gz")] for path in exported.glob("nnunet/images*/*"))
+    lines = [f"{name},{number // 2}" for number, name in enumerate(names)]
+    table = "\n".join(["case_id,patient_id", *lines, ""])
+    (exported / "nnunet" / PATIENTS).write_text(table, "utf-8")
+    import_nnunet(exported / "nnunet", exported / "new", QUIET)
+    entries = read_index(exported / "new")
+    assert [entry.patient_id for entry in entries] == ["0", "0", "1", "1"]
+    assert {entry.properties["reader"] for entry in entries} == {"nnunet"}
+
+
+def test_who_imports_without_a_table_is_told_whose_the_cases_are(exported: Path) -> None:
+    def said(folder: str) -> str:
+        asked = ["import-nnunet", "--from", exported / "nnunet", "--data", exported / folder]
+        return CliRunner().invoke(app, [str(one) for one in asked]).output
+
+    assert "a patient of its own" not in said("first")
+    (exported / "nnunet" / PATIENTS).unlink()
+    assert "each case counts as a patient of its own" in said("second")
 
 
 @pytest.mark.parametrize("change", [{"spacing_mm": None}, {"collimator": "PINHOLE"}])

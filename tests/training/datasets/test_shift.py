@@ -91,6 +91,30 @@ def test_equipment_that_training_never_had_is_named(kind: str, value: str) -> No
     assert found.warnings == (f"40 of 40 scans: {kind} {value}, of which training had none",)
 
 
+@pytest.mark.parametrize(
+    ("known", "new", "told"),
+    [
+        ("LEHR", "parallel", False),
+        ("parallel", "LEAP", False),
+        ("LEHR", "LEAP", True),
+        ("PINHOLE", "parallel", True),
+        ("not told", "parallel", True),
+        ("parallel", "PINHOLE", True),
+    ],
+)
+def test_a_header_that_says_no_more_than_parallel_is_not_another_collimator(
+    known: str, new: str, told: bool
+) -> None:
+    first, second = (
+        tally(
+            replace(case, properties=case.properties | {"collimator": one})
+            for case in (small_case(number) for number in range(3))
+        )
+        for one in (known, new)
+    )
+    assert bool(compare(first.content(), second).unseen) is told
+
+
 def test_another_matrix_is_named() -> None:
     wide = shifts(
         lambda case: replace(case, counts=np.pad(case.counts, 8), gland=np.pad(case.gland, 8))

@@ -12,6 +12,7 @@ from training.dataset import DatasetError, Entry, write_case, write_index
 from training.datasets.split import (
     FRACTIONS,
     SPLIT,
+    Frozen,
     extend,
     freeze,
     on_side,
@@ -54,8 +55,15 @@ def test_parts_that_are_no_whole_are_refused(parts: tuple[float, float, float]) 
 
 def test_other_proportions_for_a_divided_set_are_refused() -> None:
     first = extend(None, entries(range(9)), FRACTIONS, seed=0)
-    with pytest.raises(ValueError, match="that cannot be changed"):
-        extend(first, entries(range(9)), {**FRACTIONS, "test": 0.5, "training": 0.3}, 0)
+    others = {"training": 0.4, "validation": 0.1, "test": 0.5}
+    said = (
+        r"\(training 0.743, validation 0.0826, test 0.174\), and nobody moves; to begin anew, del"
+    )
+    with pytest.raises(ValueError, match=said):
+        extend(first, entries(range(9)), others, 0)
+    frozen = replace(first, frozen=Frozen("digest", {}))
+    with pytest.raises(ValueError, match="nobody moves; the test set is frozen"):
+        extend(frozen, entries(range(9)), others, 0)
 
 
 @pytest.fixture

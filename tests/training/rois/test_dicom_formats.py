@@ -12,8 +12,10 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from adjuvant.image import Limits, read_scan
 from adjuvant.results.seg import pack
 from tests.builder import nm_dataset, to_bytes
+from tests.training.department import Visit, scan
 from tests.training.rois.vectors import MATRIX, POINTS, UID, counts, expected
 from tests.viewer.objects import two_views
+from training.datasets.plane import plane_of
 from training.rois.drawing import Drawings, RoiError
 from training.rois.placing import Plane, rasterise
 from training.rois.readers import read_dicom_drawings, read_drawings
@@ -73,6 +75,18 @@ def test_a_contour_follows_the_place_of_the_image_in_the_patient() -> None:
     np.testing.assert_array_equal(
         pixels(read_dicom_drawings(structure_set(placed)), plane), expected()
     )
+
+
+@pytest.mark.parametrize("axes", [[0.0] * 6, [1.0, 0.0, 0.0], [5.0, 0.0, 0.0, 0.0, 5.0, 0.0]])
+def test_an_orientation_that_is_none_is_not_told(axes: list[float]) -> None:
+    source = scan(Visit(2, 1))
+    detector = source.DetectorInformationSequence[0]
+    detector.ImagePositionPatient, detector.ImageOrientationPatient = [10.0, 20.0, 30.0], axes
+    found = read_scan(source, Limits())
+    assert plane_of(found, found.frames[0]).origin_mm == (0, 0, 0)
+    detector.ImageOrientationPatient = [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]
+    found = read_scan(source, Limits())
+    assert plane_of(found, found.frames[0]).column_axis == (0, 0, -1)
 
 
 def test_an_inner_contour_cuts_a_hole_where_the_contours_are_exclusive() -> None:

@@ -76,6 +76,13 @@ def test_values_without_a_name_and_pictures_in_colours_are_named() -> None:
         read_drawings(png(LABELS)[:40])
 
 
+def test_a_picture_with_smoothed_edges_is_no_label_map() -> None:
+    edges = np.tile(np.arange(48, dtype=np.uint8), (48, 1))
+    for data in (png(edges), nifti(edges)):
+        with pytest.raises(RoiError, match="48 different values: smoothed or an image"):
+            read_drawings(data)
+
+
 def test_a_nifti_label_map_runs_along_the_rows_first() -> None:
     for data in (nifti(LABELS.T[:, :, None]), nifti(LABELS.T)):
         found = masks(read_drawings(data))
