@@ -484,6 +484,24 @@ def test_a_model_that_cannot_be_loaded_is_an_alarm_until_it_can(bench: Bench) ->
     assert sum("the file was altered" in line for line in bench.lines) == 1
 
 
+def test_without_a_model_the_worker_rests_until_it_is_time_to_look_for_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests, wait = list[float](), Inbox.wait
+
+    def rest(inbox: Inbox, timeout_s: float) -> None:
+        rests.append(timeout_s)
+        wait(inbox, timeout_s)
+
+    def missing() -> NoReturn:
+        raise ModelFault("model.json is not there")
+
+    monkeypatch.setattr(Inbox, "wait", rest)
+    bench.plan = replace(bench.plan, readers=missing, retry_s=15.0)
+    bench.work_until(lambda: len(rests) > 0)
+    assert min(rests) > 1
+
+
 def test_a_trouble_of_weeks_is_tried_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adjuvant.worker.LONGEST_RETRY_S", 0.001)
     worker = Worker(bench.around, bench.plan, threading.Event())
