@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from adjuvant.pinning import Pinned, fingerprint
 TIMEOUT_S = (2.0, 30.0)  # to connect, and between two bytes
 CHUNK = 1 << 20
 POLL_S = 0.2
+START_S = 30.0  # so long may Orthanc's REST API take to answer at first
+LATE_POLL_S = 5.0
 # Under load Orthanc's HTTP server drops a connection now and then (tried: 1 in 600 on 1.10.1).
 # Whatever we ask may be asked twice: a result that is stored again is "AlreadyStored". At once,
 # then after 0.4 s and 0.8 s: where it is Orthanc's end, we are told of it meanwhile.
@@ -336,14 +339,21 @@ class Archive:
             raise ArchiveFault(f"Orthanc answered {status} to {path}", status)
 
 
-def wait_for_archive(archive: Archive, stop: threading.Event) -> bool:
-    """Return True when Orthanc's REST API answers, False when told to stop before."""
+def wait_for_archive(
+    archive: Archive, stop: threading.Event, complain: Callable[[ArchiveFault], None]
+) -> bool:
+    """Return True when Orthanc's REST API answers, False when told to stop before. Where that
+    takes longer than a start does, `complain` is told why, once and again."""
+    patient_until = time.monotonic() + START_S
     while not stop.is_set():
         try:
             archive.version()
             return True
-        except ArchiveFault:
-            stop.wait(POLL_S)
+        except ArchiveFault as fault:
+            late = time.monotonic() >= patient_until
+            if late:
+                complain(fault)
+            stop.wait(LATE_POLL_S if late else POLL_S)
     return False
 
 

@@ -103,10 +103,18 @@ class Service:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._desk.health.become("starting", "loading the models")
         try:
-            if wait_for_archive(archive, self._stop):
+            if wait_for_archive(archive, self._stop, self._unanswered):
+                if self._desk.health.settle("archive"):
+                    self._log.warning("Orthanc answers us")
+                    self._desk.health.become("starting", "loading the models")
                 self._work(settings, rulebook, archive)
         finally:
             archive.close()
+
+    def _unanswered(self, fault: ArchiveFault) -> None:
+        """Orthanc runs, but not for us: it may speak HTTPS with another certificate, say."""
+        self._raise_alarm("archive", f"no scan is read, as Orthanc does not answer us: {fault}")
+        self._desk.health.become("degraded", str(fault))
 
     def _plan(self, settings: Settings, keeping: ModelKeeping, rulebook: Rulebook) -> Plan:
         return Plan(

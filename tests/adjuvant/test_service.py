@@ -165,3 +165,18 @@ def test_an_archive_that_does_not_answer_yet_is_waited_for(engine: Engine) -> No
     engine.orthanc.broken.add("/system")
     board = engine.run_until(lambda: len(engine.orthanc.requests) > 2)
     assert board["state"] == "starting"
+
+
+def test_an_archive_that_does_not_answer_for_long_is_an_alarm_until_it_does(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjuvant.archive.START_S", 0.0)
+    monkeypatch.setattr("adjuvant.archive.LATE_POLL_S", 0.01)
+    engine.orthanc.broken.add("/system")
+    board = engine.run_until(lambda: len(engine.orthanc.requests) > 3)
+    told = "no scan is read, as Orthanc does not answer us: Orthanc answered 500 to /system"
+    assert (board["state"], [one["what"] for one in board["alarms"]]) == ("degraded", [told])
+    assert engine.lines == [f"alarm: {told}"]
+    engine.orthanc.broken.clear()
+    board = engine.run_until(lambda: engine.desk.ledger is not None)
+    assert told not in [one["what"] for one in board["alarms"]]
