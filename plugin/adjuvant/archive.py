@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ class Connection:
     token: str
     certificate: Path | None = None
     client_certificate: Path | None = None
+
+    @cached_property
+    def pinned(self) -> str | None:
+        """The fingerprint of `certificate` when it was first asked for: where the file is renewed,
+        Orthanc goes on with the one that it has read. Raises ArchiveFault where there is none."""
+        return None if self.certificate is None else fingerprint(self.certificate)
 
 
 @dataclass(frozen=True)
@@ -126,9 +133,9 @@ class Archive:
         self._session.trust_env = False  # a proxy of the environment does not lead to ourselves
         self._session.headers["Authorization"] = where.token
         self._session.mount("http://", HTTPAdapter(max_retries=RETRIES))
-        if where.certificate is not None:
+        if where.pinned is not None:
             self._session.verify = False  # the fingerprint is checked instead
-            self._session.mount("https://", Pinned(fingerprint(where.certificate), RETRIES))
+            self._session.mount("https://", Pinned(where.pinned, RETRIES))
         if where.client_certificate is not None:
             self._session.cert = str(where.client_certificate)
 
