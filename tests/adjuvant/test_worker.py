@@ -958,6 +958,24 @@ def test_what_stands_is_not_read_again_when_a_model_is_rolled_back(bench: Bench)
     assert bench.job() == first
 
 
+def test_what_a_model_failed_at_is_dealt_with_when_another_one_has_read_the_scan(
+    bench: Bench,
+) -> None:
+    ledger = bench.around.ledger
+    for name in ("a", "b"):
+        ledger.add([LATER.task(name)])
+        claimed = ledger.claim()
+        assert claimed is not None
+        ledger.finish(claimed, End("failed", "fault", "the disk was full"))
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    failed, other = ledger.find(LATER.task("a")), ledger.find(LATER.task("b"))
+    assert failed is not None
+    assert other is not None
+    assert (failed.state, failed.code, other.state) == ("superseded", None, "failed")
+    assert failed.reason == "thyroid 0.1.0 was used after it; it had failed: the disk was full"
+
+
 @pytest.mark.usefixtures("walked")
 def test_a_study_that_waits_when_a_model_is_rolled_back_is_looked_at_again(bench: Bench) -> None:
     by_study = Rulebook(rules(rule({"Thyroid": True}, Level="study")))
