@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,13 +90,15 @@ class Stored:
 class Changes:
     """One page of the change log: new instances, the last number on it, whether more follow.
 
-    `stable` are the series and studies to which nothing was added for some time (`StableAge`).
+    `stable` are the series and studies to which nothing was added for some time (`StableAge`),
+    `stored` says when each of the instances was (the last time, in UTC: YYYYMMDDTHHMMSS).
     """
 
     instances: tuple[str, ...]
     last: int
     done: bool
     stable: tuple[str, ...] = ()
+    stored: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def connection(configuration: Mapping[str, Any], folder: Path, token: str) -> Connection:
@@ -287,10 +289,9 @@ class Archive:
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """One page of the change log, after number `since`."""
         page = self._json("GET", f"/changes?since={since}&limit={limit}")
-        new = (c["ID"] for c in page["Changes"] if c["ChangeType"] == "NewInstance")
-        stable = (c["ID"] for c in page["Changes"] if c["ChangeType"] in STABLE)
-        unique = tuple(dict.fromkeys(new)), tuple(dict.fromkeys(stable))
-        return Changes(unique[0], int(page["Last"]), bool(page["Done"]), unique[1])
+        new = {c["ID"]: c["Date"] for c in page["Changes"] if c["ChangeType"] == "NewInstance"}
+        stable = dict.fromkeys(c["ID"] for c in page["Changes"] if c["ChangeType"] in STABLE)
+        return Changes(tuple(new), int(page["Last"]), bool(page["Done"]), tuple(stable), new)
 
     def last_change(self, before: str | None = None) -> int:
         """The number of the newest change, of those older than `before` (UTC, YYYYMMDDTHHMMSS)

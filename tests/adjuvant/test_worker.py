@@ -435,6 +435,33 @@ def test_a_deleted_scan_is_refused(bench: Bench) -> None:
     assert job.code == "deleted"
 
 
+@pytest.mark.parametrize("read_before", [True, False])
+def test_a_scan_that_is_deleted_and_comes_again_unnoticed_is_read_again(
+    bench: Bench, read_before: bool
+) -> None:
+    """Orthanc was killed before we were told of it: only the change log knows."""
+    scan = to_bytes(nm_dataset(thyroid_counts(128, 128)))
+    if read_before:
+        bench.orthanc.put("a", scan)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("done" if read_before else "refused"))
+    bench.orthanc.instances.clear()
+    bench.orthanc.put("a", scan)
+    bench.orthanc.received["a"] = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    bench.work_until(lambda: bench.is_in("done")() and len(bench.orthanc.instances) == 4)
+
+
+def test_results_that_a_person_deletes_stay_deleted(bench: Bench) -> None:
+    read_once(bench)
+    for name in set(bench.orthanc.instances) - {"a"}:
+        del bench.orthanc.instances[name]
+    bench.orthanc.requests.clear()
+    bench.plan = replace(bench.plan, sweep_s=0.01)
+    looks = lambda: sum("/changes" in line for line in bench.orthanc.requests)  # noqa: E731
+    bench.work_until(lambda: looks() > 3)
+    assert set(bench.orthanc.instances) == {"a"}
+
+
 def test_a_scan_whose_file_cannot_be_opened_is_tried_again_and_not_called_deleted(
     bench: Bench,
 ) -> None:
