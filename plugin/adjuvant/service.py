@@ -234,6 +234,8 @@ class Service:
                 desk = self._desk
                 if desk.demand is not None:
                     desk.demand.close()
+                if desk.models is not None:
+                    desk.models.close()
                 desk.demand = desk.ledger = desk.routing = desk.rules = desk.models = None
                 desk.corrections = None
                 corrections.close()
