@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from adjuvant.pinning import Pinned, fingerprint
 TIMEOUT_S = (2.0, 30.0)  # to connect, and between two bytes
 CHUNK = 1 << 20
 POLL_S = 0.2
+START_S = 30.0  # so long may Orthanc's REST API take to answer at first
+LATE_POLL_S = 5.0
 # Under load Orthanc's HTTP server drops a connection now and then (tried: 1 in 600 on 1.10.1).
 # Whatever we ask may be asked twice: a result that is stored again is "AlreadyStored". At once,
 # then after 0.4 s and 0.8 s: where it is Orthanc's end, we are told of it meanwhile.
@@ -45,6 +49,12 @@ class Connection:
     token: str
     certificate: Path | None = None
     client_certificate: Path | None = None
+
+    @cached_property
+    def pinned(self) -> str | None:
+        """The fingerprint of `certificate` when it was first asked for: where the file is renewed,
+        Orthanc goes on with the one that it has read. Raises ArchiveFault where there is none."""
+        return None if self.certificate is None else fingerprint(self.certificate)
 
 
 @dataclass(frozen=True)
@@ -80,13 +90,15 @@ class Stored:
 class Changes:
     """One page of the change log: new instances, the last number on it, whether more follow.
 
-    `stable` are the series and studies to which nothing was added for some time (`StableAge`).
+    `stable` are the series and studies to which nothing was added for some time (`StableAge`),
+    `stored` says when each of the instances was (the last time, in UTC: YYYYMMDDTHHMMSS).
     """
 
     instances: tuple[str, ...]
     last: int
     done: bool
     stable: tuple[str, ...] = ()
+    stored: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def connection(configuration: Mapping[str, Any], folder: Path, token: str) -> Connection:
@@ -123,9 +135,9 @@ class Archive:
         self._session.trust_env = False  # a proxy of the environment does not lead to ourselves
         self._session.headers["Authorization"] = where.token
         self._session.mount("http://", HTTPAdapter(max_retries=RETRIES))
-        if where.certificate is not None:
+        if where.pinned is not None:
             self._session.verify = False  # the fingerprint is checked instead
-            self._session.mount("https://", Pinned(fingerprint(where.certificate), RETRIES))
+            self._session.mount("https://", Pinned(where.pinned, RETRIES))
         if where.client_certificate is not None:
             self._session.cert = str(where.client_certificate)
 
@@ -277,10 +289,9 @@ class Archive:
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """One page of the change log, after number `since`."""
         page = self._json("GET", f"/changes?since={since}&limit={limit}")
-        new = (c["ID"] for c in page["Changes"] if c["ChangeType"] == "NewInstance")
-        stable = (c["ID"] for c in page["Changes"] if c["ChangeType"] in STABLE)
-        unique = tuple(dict.fromkeys(new)), tuple(dict.fromkeys(stable))
-        return Changes(unique[0], int(page["Last"]), bool(page["Done"]), unique[1])
+        new = {c["ID"]: c["Date"] for c in page["Changes"] if c["ChangeType"] == "NewInstance"}
+        stable = dict.fromkeys(c["ID"] for c in page["Changes"] if c["ChangeType"] in STABLE)
+        return Changes(tuple(new), int(page["Last"]), bool(page["Done"]), tuple(stable), new)
 
     def last_change(self, before: str | None = None) -> int:
         """The number of the newest change, of those older than `before` (UTC, YYYYMMDDTHHMMSS)
@@ -336,14 +347,21 @@ class Archive:
             raise ArchiveFault(f"Orthanc answered {status} to {path}", status)
 
 
-def wait_for_archive(archive: Archive, stop: threading.Event) -> bool:
-    """Return True when Orthanc's REST API answers, False when told to stop before."""
+def wait_for_archive(
+    archive: Archive, stop: threading.Event, complain: Callable[[ArchiveFault], None]
+) -> bool:
+    """Return True when Orthanc's REST API answers, False when told to stop before. Where that
+    takes longer than a start does, `complain` is told why, once and again."""
+    patient_until = time.monotonic() + START_S
     while not stop.is_set():
         try:
             archive.version()
             return True
-        except ArchiveFault:
-            stop.wait(POLL_S)
+        except ArchiveFault as fault:
+            late = time.monotonic() >= patient_until
+            if late:
+                complain(fault)
+            stop.wait(LATE_POLL_S if late else POLL_S)
     return False
 
 

@@ -9,10 +9,10 @@ chose. Standard library only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Change = Literal["configured", "activated", "rolled-back", "refused", "shadow"]
+Change = Literal["configured", "activated", "rolled-back", "replaced", "refused", "shadow"]
 SWITCHES = ("configured", "activated", "rolled-back")
 CONFIGURATION = "configuration"
 
@@ -20,7 +20,8 @@ CONFIGURATION = "configuration"
 @dataclass(frozen=True)
 class Choice:
     """What holds for one model. `version` reads scans, `previous` did before, `shadow` runs
-    silently; `who` chose it `at` that time, when orthanc.json named `configured`."""
+    silently; `who` chose it `at` that time, when orthanc.json named `configured`. `digest` is what
+    was in its folder when it was last written down."""
 
     version: str
     previous: str | None
@@ -28,6 +29,7 @@ class Choice:
     configured: str
     who: str
     at: str
+    digest: str | None = None
 
 
 def chosen(entries: Sequence[dict[str, Any]]) -> Choice | None:
@@ -37,7 +39,9 @@ def chosen(entries: Sequence[dict[str, Any]]) -> Choice | None:
         if entry.get("change") in SWITCHES:
             choice = _switched(choice, entry)
         elif entry.get("change") == "shadow" and choice is not None:
-            choice = Choice(**{**vars(choice), "shadow": _version(entry.get("to"))})
+            choice = replace(choice, shadow=_version(entry.get("to")))
+        elif entry.get("change") == "replaced" and choice is not None:
+            choice = replace(choice, digest=_digest(entry.get("to")))
     return choice
 
 
@@ -53,12 +57,18 @@ def _switched(before: Choice | None, entry: dict[str, Any]) -> Choice | None:
         configured=str(entry.get("configured")),
         who=str(entry.get("who")),
         at=str(entry.get("at")),
+        digest=_digest(entry.get("to")),
     )
 
 
 def _version(side: Any) -> str | None:
     version = side.get("version") if isinstance(side, dict) else None
     return version if isinstance(version, str) else None
+
+
+def _digest(side: Any) -> str | None:
+    digest = side.get("digest") if isinstance(side, dict) else None
+    return digest if isinstance(digest, str) else None
 
 
 def decides(choice: Choice | None, configured: str, named: bool = True) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -128,6 +128,8 @@ class Page(Protocol):
     @property
     def stable(self) -> Iterable[str]: ...
     @property
+    def stored(self) -> Mapping[str, str]: ...
+    @property
     def last(self) -> int: ...
     @property
     def done(self) -> bool: ...
@@ -145,13 +147,15 @@ class Sweep:
     """A walk over the change log, page by page, so that new scans need not wait for its end.
 
     Each walk begins where the walk before the last one ended: an index with several writers may
-    commit changes out of their order, and what is seen twice is queued once.
+    commit changes out of their order, and what is seen twice is queued once. `stored` says when
+    each of the instances on the last page was.
     """
 
     log: ChangeLog
     notes: Notes
     position: int | None = None
     previous_end: int | None = None
+    stored: Mapping[str, str] = field(init=False, default_factory=dict)
     _before: int | None = field(init=False, default=None)
 
     def page(self) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
@@ -164,7 +168,7 @@ class Sweep:
             self._before = self.position = self.previous_end = 0
             self.notes.keep_note(CURSOR, 0)
             return (), (), False
-        self._before, self.position = self.position, page.last
+        self._before, self.position, self.stored = self.position, page.last, page.stored
         return tuple(page.instances), tuple(page.stable), page.done
 
     def again(self) -> None:

@@ -30,6 +30,7 @@ AT_A_TIME_S = 0.5
 
 AT_ONCE = 1000  # scans that are queued in one transaction; a page of the change log has as many
 MOST_JOBS = 10_000  # of so many scans
+STORED_FORM = "%Y%m%dT%H%M%S"  # of the times in the change log, in UTC
 
 
 @dataclass
@@ -151,19 +152,31 @@ class Intake:
                 queue_anew(task.later(CATCH_UP), self.ledger)
 
     def _look_again(self, instance: str, readers: Collection[Reader]) -> None:
-        """Queue a scan that was overwritten since it was read."""
+        """Queue a scan that was overwritten, or deleted and sent again, since it was read."""
         for reader in readers:
             task = reader.task(instance).later(CATCH_UP)
             try:
-                overwritten = outdated(task, self.ledger, self.archive)
+                again = outdated(task, self.ledger, self.archive) or self._was_deleted(task)
             except Exception as fault:
                 if not self._silences.only_of(instance, fault):
                     raise
                 why = explain(fault)
                 self.log.error(f"{instance}: whether it was overwritten cannot be told: {why}")
                 return
-            if overwritten:
+            if again:
                 self._queue(task)
+
+    def _was_deleted(self, task: Task) -> bool:
+        """Whether a scan was stored once more after its job had ended, and nothing stands of that.
+        Where a person deleted only the results, it was not stored since, and they stay deleted."""
+        job = self.ledger.known(task)
+        if job is None or job.finished is None or job.state not in ("done", "refused"):
+            return False
+        ended = time.strftime(STORED_FORM, time.gmtime(job.finished))
+        if self._sweep.stored.get(task.instance, "") < ended:
+            return False
+        lost = job.code == "deleted" or not _results_stand(job, self.archive)
+        return lost and self.archive.holds(task.instance)
 
     def _tasks(self, instance: str, readers: Collection[Reader], rules: RuleSet) -> list[Task]:
         try:

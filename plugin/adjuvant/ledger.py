@@ -126,14 +126,30 @@ class Ledger:
         return self._job(row) if row else None
 
     def finish(self, job: Job, end: End) -> None:
-        """Write down how `job` ended, unless it was cancelled meanwhile."""
+        """Write down how `job` ended, unless it was cancelled meanwhile. What other models failed
+        at is dealt with when this one did not fail."""
         texts = [json.dumps(value) for value in (end.steps_ms, end.results, end.summary)]
         with self._writing() as database:
-            database.execute(
+            finished = database.execute(
                 "UPDATE jobs SET state=?, code=?, reason=?, finished=?, steps_ms=?, results=?, "
                 "summary=? WHERE id=? AND state='running'",
                 (end.state, end.code, end.reason, time.time(), *texts, job.id),
-            )
+            ).rowcount
+            if finished and end.state in ("done", "refused"):
+                self._deal_with_failures(database, job.task)
+
+    def _deal_with_failures(self, database: sqlite3.Connection, task: Task) -> None:
+        database.execute(
+            "UPDATE jobs SET state='superseded', code=NULL, reason=? || IIF(reason IS NULL, '', "
+            "'; it had failed: ' || reason) WHERE instance=? AND interpretation=? AND "
+            "model_digest<>? AND +state='failed'",  # by the scan, and not through all that failed
+            (
+                f"{task.model} was used after it",
+                task.instance,
+                task.interpretation,
+                task.model_digest,
+            ),
+        )
 
     def postpone(self, job: Job, reason: str, delay_s: float, code: str = "retry") -> None:
         """Queue `job` again, due in `delay_s` doubled with every attempt so far."""

@@ -61,6 +61,10 @@ class ModelDesk:
         model = self._sound(name, choice.previous)
         return self._upgrades.begin(Decision("rolled-back", name, choice.previous, who), model)
 
+    def close(self) -> None:
+        """What is being loaded is not put in service any more."""
+        self._upgrades.close()
+
     def run_silently(self, name: str, version: str | None, who: str) -> dict[str, Any]:
         """Let a version run as the shadow of the active one, None: let none; as `shadow`.
 

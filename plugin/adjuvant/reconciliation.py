@@ -118,16 +118,16 @@ class Reconciliation:
             return replace(progress, skipped=progress.skipped + 1)
 
     def _queue(self, held: dict[str, str | None], readers: Collection[Reader]) -> int:
-        """Queue what has no job, and what is done without its results, which lie in the study of
-        their scan; how many. What was refused or has failed stays so, and what another version of
-        the model has read is read."""
+        """Queue what has no job, what is done without its results, which lie in the study of their
+        scan, and what was deleted before it was read and came again; how many. What was refused
+        otherwise or has failed stays so, and what another version of the model has read is read."""
         ledger, queued = self._around.ledger, 0
         for instance, sop_class in held.items():
             if not self._may_be_a_scan(instance, sop_class):
                 continue
             for task in self._tasks(instance, readers):
                 job, later = ledger.known(task), task.later(BACKGROUND)
-                if job is not None and not _lost_results(job, held):
+                if job is not None and not _is_undone(job, held):
                     continue
                 if job is not None and job.task.model_digest == task.model_digest:
                     ledger.reopen(job, later.priority)
@@ -142,5 +142,7 @@ class Reconciliation:
         return not self._around.inbox.settled(instance)
 
 
-def _lost_results(job: Job, held: Collection[str]) -> bool:
+def _is_undone(job: Job, held: Collection[str]) -> bool:
+    if job.state == "refused":
+        return job.code == "deleted"
     return job.state == "done" and any(one["instance"] not in held for one in job.results)

@@ -21,6 +21,9 @@ from adjuvant.model import Model
 from adjuvant.reader import Link, Reader
 from adjuvant.versions import Versions
 
+FOLDER = "models folder"  # who changed it: nobody whom we know
+REPLACED = "its folder holds another model than when this version was chosen"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -117,23 +120,27 @@ class Registry:
         return found
 
     def loaded(self, models: Mapping[str, Model]) -> list[dict[str, Any]]:
-        """Everything that is wanted can be used: write down what orthanc.json changed; the lines.
+        """Everything that is wanted can be used: write down what orthanc.json changed, or somebody
+        in the models folder; the lines.
 
         Raises ModelFault where the record cannot be written.
         """
-        written = []
-        for name, model in models.items():
-            choice = self.choice(name)
-            with self._lock:
-                if name in self._refused:
-                    continue
-            if decides(choice, self.configured[name], self._named):
-                try:
-                    decision = Decision("configured", name, model.version, CONFIGURATION)
-                    written.append(self.change(decision, model))
-                except RecordFault as fault:
-                    raise ModelFault(str(fault)) from fault
-        return written
+        decisions = {name: self._undecided(name, model) for name, model in models.items()}
+        try:
+            return [self.change(one, models[name]) for name, one in decisions.items() if one]
+        except RecordFault as fault:
+            raise ModelFault(str(fault)) from fault
+
+    def _undecided(self, name: str, model: Model) -> Decision | None:
+        """What nobody has written down yet of a model that is about to read scans."""
+        choice = self.choice(name)
+        with self._lock:
+            is_refused = name in self._refused
+        if not is_refused and decides(choice, self.configured[name], self._named):
+            return Decision("configured", name, model.version, CONFIGURATION)
+        if choice is not None and choice.digest not in (None, model.digest):
+            return Decision("replaced", name, model.version, FOLDER, REPLACED)
+        return None
 
     def change(self, decision: Decision, model: Model | None, **more: Any) -> dict[str, Any]:
         """Write a change down; it holds from now on. Raises RecordFault: then it does not.

@@ -103,10 +103,18 @@ class Service:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._desk.health.become("starting", "loading the models")
         try:
-            if wait_for_archive(archive, self._stop):
+            if wait_for_archive(archive, self._stop, self._unanswered):
+                if self._desk.health.settle("archive"):
+                    self._log.warning("Orthanc answers us")
+                    self._desk.health.become("starting", "loading the models")
                 self._work(settings, rulebook, archive)
         finally:
             archive.close()
+
+    def _unanswered(self, fault: ArchiveFault) -> None:
+        """Orthanc runs, but not for us: it may speak HTTPS with another certificate, say."""
+        self._raise_alarm("archive", f"no scan is read, as Orthanc does not answer us: {fault}")
+        self._desk.health.become("degraded", str(fault))
 
     def _plan(self, settings: Settings, keeping: ModelKeeping, rulebook: Rulebook) -> Plan:
         return Plan(
@@ -195,22 +203,22 @@ class Service:
             take_over(self._desk, self._log)
             self._begin(ledger, settings, archive)
             self._open_rulebook(settings, rulebook)
-            rules = RuleDesk(rulebook, archive, self._desk.health, self._log)
-            self._desk.rules = rules
-            self._desk.ledger = ledger
-            self._desk.health.settle("ledger")
             health = self._desk.health
+            rules = RuleDesk(rulebook, archive, health, self._log)
             routing = Routing(self._way(settings), archive, ledger, health, self._log)
             around = Surroundings(
                 archive, ledger, self._desk.inbox, health, self._log, routing.offer
             )
             keeping = self._keeping(settings)
             worker = Worker(around, self._plan(settings, keeping, rulebook), self._stop)
-            self._desk.models = keeping.desk(worker.loading)
             limits = Limits(settings.maximum_matrix, settings.maximum_frames)
             unhurried = archive.another(UNHURRIED_S)
             corrections = Office(path.parent, archive, (health, self._log), self._stop.is_set)
             since = self._since(path.parent, settings, archive)
+            # Only now: what fails above is tried again and again, as one alarm since its beginning.
+            health.settle("ledger")
+            self._desk.rules, self._desk.ledger = rules, ledger
+            self._desk.models = keeping.desk(worker.loading)
             self._desk.corrections = corrections.open(
                 tuple(INTERPRETATIONS), settings.sweep_seconds, since, lambda: worker.goes_first
             )
@@ -226,6 +234,8 @@ class Service:
                 desk = self._desk
                 if desk.demand is not None:
                     desk.demand.close()
+                if desk.models is not None:
+                    desk.models.close()
                 desk.demand = desk.ledger = desk.routing = desk.rules = desk.models = None
                 desk.corrections = None
                 corrections.close()

@@ -99,6 +99,11 @@ class Upgrades:
             thread.start()
             return progress
 
+    def close(self) -> None:
+        """Switch nothing any more, and write nothing down: others may have opened the record."""
+        with self._lock:
+            self._current = None
+
     def _run(self, decision: Decision, model: Model) -> None:
         try:
             tried = self._try(decision, model)

@@ -202,7 +202,9 @@ class Worker:
 
     def _idle_s(self) -> float:
         now = time.monotonic()
-        pending = [max(self._intake.due, self._arriving.due) - now, self._prune_due - now]
+        pending = [self._prune_due - now]
+        if self._loading.readers:  # without any, nothing is queued
+            pending.append(max(self._intake.due, self._arriving.due) - now)
         if self._walking.failures:
             pending.append(max(self._walking.due, self._arriving.due) - now)
         if self._ready:

@@ -153,7 +153,10 @@ class SmallOrthanc:
             dated = [{"Seq": n, "Date": date} for n, date in enumerate(self.dates, 1)]
             since = len(dated) if asked.endswith("last") else int(asked.split("=")[1].split("&")[0])
             return {"Changes": dated[since : since + 1], "Last": len(dated), "Done": True}
-        new = [{"ID": name, "ChangeType": "NewInstance"} for name in self.instances]
+        new = [
+            {"ID": name, "ChangeType": "NewInstance", "Date": self.received.get(name, "")}
+            for name in self.instances
+        ]
         stable = [{"ID": name, "ChangeType": "StableStudy"} for name in self.stable]
         changes = [{"ID": "p", "ChangeType": "NewPatient"}, *new, *stable]
         return {"Changes": changes, "Last": 9, "Done": True}

@@ -138,6 +138,23 @@ def test_https_with_another_certificate_is_not_spoken_to(tmp_path: Path) -> None
         assert orthanc.requests == []
 
 
+@pytest.mark.parametrize("renewed", [True, False])
+def test_orthanc_is_still_trusted_when_its_certificate_file_is_renewed_or_moved_away(
+    tmp_path: Path, renewed: bool
+) -> None:
+    certificate, new = (make_certificate(tmp_path, name) for name in ("orthanc", "new"))
+    with small_orthanc(certificate) as orthanc:
+        archive = Archive(Connection(orthanc.url, TOKEN, certificate), LIMIT)
+        if renewed:
+            new.replace(certificate)
+        else:
+            certificate.unlink()
+        other = archive.another((1.0, 5.0))
+        assert other.version() == "1.10.1"
+        archive.close()
+        other.close()
+
+
 def test_a_certificate_file_without_certificate_is_named(tmp_path: Path) -> None:
     path = tmp_path / "certificate.pem"
     for content in (None, "no certificate"):

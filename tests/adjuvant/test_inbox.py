@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adjuvant.inbox import CURSOR, Inbox, Sweep
@@ -91,6 +92,7 @@ class Page:
     last: int
     done: bool
     stable: tuple[str, ...] = ()
+    stored: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

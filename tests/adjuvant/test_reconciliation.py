@@ -103,13 +103,15 @@ def test_a_second_walk_finds_nothing_more(hall: Hall) -> None:
 
 
 def test_a_job_whose_results_are_gone_starts_anew_and_others_stay(hall: Hall) -> None:
+    """So does one that says of a scan that is there that it was deleted."""
     ledger = hall.around.ledger
-    hall.put("s", "whole", "broken", "refused", "result")
+    hall.put("s", "whole", "broken", "refused", "back", "result")
     hall.orthanc.classes["result"] = SEG
     ends = {
         "whole": End("done", results=[{"instance": "result"}]),
         "broken": End("done", results=[{"instance": "result"}, {"instance": "gone"}]),
         "refused": End("refused", "matrix", "too large"),
+        "back": End("refused", "deleted", "it was deleted"),
     }
     for name, end in ends.items():
         ledger.add([READER.task(name)])
@@ -117,8 +119,8 @@ def test_a_job_whose_results_are_gone_starts_anew_and_others_stay(hall: Hall) ->
         assert job is not None
         ledger.finish(job, end)
     ask(ledger)
-    assert hall.finish().queued == 1
-    assert hall.queued() == ["broken"]
+    assert hall.finish().queued == 2
+    assert hall.queued() == ["back", "broken"]
 
 
 def test_what_another_version_has_read_is_not_read_again_unless_its_results_are_gone(

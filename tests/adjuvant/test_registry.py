@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,25 @@ def test_what_the_configuration_newly_names_ends_an_activation(models: Path) -> 
     assert active(registry).model.version == "0.3.0"
     assert registry.record.entries("thyroid")[-1]["from"]["version"] == "0.2.0"
     assert [one.chosen_by for one in registry.in_use(active(registry))] == ["configuration"]
+
+
+def test_another_model_in_the_folder_of_the_version_in_use_is_written_down_once(
+    models: Path,
+) -> None:
+    activate(started(models, "0.1.0"), "0.2.0")
+    activate(started(models, "0.1.0"), "0.3.0")
+    before = started(models, "0.1.0").versions.read("thyroid", "0.3.0").digest
+    shutil.rmtree(models / "thyroid" / "0.3.0")
+    write_version(models, "0.3.0", figures={"dice": 0.9})
+    for _ in range(2):
+        registry = started(models, "0.1.0")
+    entries = registry.record.entries("thyroid")
+    assert [one["change"] for one in entries] == ["configured", *2 * ["activated"], "replaced"]
+    assert entries[-1]["who"] == "models folder"
+    assert entries[-1]["to"]["digest"] == active(registry).model.digest != before
+    choice = registry.choice("thyroid")
+    assert choice is not None
+    assert (choice.version, choice.previous, choice.who) == ("0.3.0", "0.2.0", "alice")
 
 
 def test_a_newer_default_leaves_what_a_person_chose(models: Path) -> None:

@@ -152,7 +152,31 @@ def test_a_job_that_ended_orthanc_at_each_attempt_is_told_of(engine: Engine) -> 
     assert f'job-failed {names} code=crash reason="{reason}"' in engine.lines
 
 
+def test_a_trouble_that_lasts_is_one_alarm_however_often_it_is_tried_again(engine: Engine) -> None:
+    (engine.base / "data" / "adjuvant" / RECORD_FILE).mkdir(parents=True)
+    board = engine.run_until(lambda: len(engine.lines) > 4)  # each attempt tells of its rules
+    assert [one["what"] for one in board["alarms"]] == [board["reason"]]
+    assert "cannot be read: Is a directory" in board["reason"]
+    assert engine.lines.count(f"alarm: {board['reason']}") == 1
+    assert engine.desk.ledger is None
+
+
 def test_an_archive_that_does_not_answer_yet_is_waited_for(engine: Engine) -> None:
     engine.orthanc.broken.add("/system")
     board = engine.run_until(lambda: len(engine.orthanc.requests) > 2)
     assert board["state"] == "starting"
+
+
+def test_an_archive_that_does_not_answer_for_long_is_an_alarm_until_it_does(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjuvant.archive.START_S", 0.0)
+    monkeypatch.setattr("adjuvant.archive.LATE_POLL_S", 0.01)
+    engine.orthanc.broken.add("/system")
+    board = engine.run_until(lambda: len(engine.orthanc.requests) > 3)
+    told = "no scan is read, as Orthanc does not answer us: Orthanc answered 500 to /system"
+    assert (board["state"], [one["what"] for one in board["alarms"]]) == ("degraded", [told])
+    assert engine.lines == [f"alarm: {told}"]
+    engine.orthanc.broken.clear()
+    board = engine.run_until(lambda: engine.desk.ledger is not None)
+    assert told not in [one["what"] for one in board["alarms"]]

@@ -158,6 +158,21 @@ def test_one_change_at_a_time(site: Site) -> None:
     site.gate.set()
 
 
+def test_what_is_still_loaded_when_the_record_is_left_to_others_comes_to_nothing(
+    site: Site,
+) -> None:
+    """As when a corrupt ledger ends a session: the next one reads the record anew."""
+    before = site.changes
+    site.gate.clear()
+    site.desk.activate("thyroid", "0.2.0", "alice")
+    thread = site.upgrades._current
+    assert thread is not None
+    site.desk.close()
+    site.gate.set()
+    thread.join(20)
+    assert (site.changes, site.active) == (before, "0.1.0")
+
+
 def test_what_is_active_is_not_activated_again(site: Site) -> None:
     with pytest.raises(Conflict, match=r"thyroid 0\.1\.0 is active already"):
         site.desk.activate("thyroid", "0.1.0", "alice")

@@ -435,6 +435,33 @@ def test_a_deleted_scan_is_refused(bench: Bench) -> None:
     assert job.code == "deleted"
 
 
+@pytest.mark.parametrize("read_before", [True, False])
+def test_a_scan_that_is_deleted_and_comes_again_unnoticed_is_read_again(
+    bench: Bench, read_before: bool
+) -> None:
+    """Orthanc was killed before we were told of it: only the change log knows."""
+    scan = to_bytes(nm_dataset(thyroid_counts(128, 128)))
+    if read_before:
+        bench.orthanc.put("a", scan)
+    bench.around.inbox.offer("a", None)
+    bench.work_until(bench.is_in("done" if read_before else "refused"))
+    bench.orthanc.instances.clear()
+    bench.orthanc.put("a", scan)
+    bench.orthanc.received["a"] = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    bench.work_until(lambda: bench.is_in("done")() and len(bench.orthanc.instances) == 4)
+
+
+def test_results_that_a_person_deletes_stay_deleted(bench: Bench) -> None:
+    read_once(bench)
+    for name in set(bench.orthanc.instances) - {"a"}:
+        del bench.orthanc.instances[name]
+    bench.orthanc.requests.clear()
+    bench.plan = replace(bench.plan, sweep_s=0.01)
+    looks = lambda: sum("/changes" in line for line in bench.orthanc.requests)  # noqa: E731
+    bench.work_until(lambda: looks() > 3)
+    assert set(bench.orthanc.instances) == {"a"}
+
+
 def test_a_scan_whose_file_cannot_be_opened_is_tried_again_and_not_called_deleted(
     bench: Bench,
 ) -> None:
@@ -482,6 +509,24 @@ def test_a_model_that_cannot_be_loaded_is_an_alarm_until_it_can(bench: Bench) ->
     assert seen[0]["alarms"][0]["what"] == "no scan can be read: the file was altered"
     assert bench.around.health.snapshot()["alarms"] == []
     assert sum("the file was altered" in line for line in bench.lines) == 1
+
+
+def test_without_a_model_the_worker_rests_until_it_is_time_to_look_for_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests, wait = list[float](), Inbox.wait
+
+    def rest(inbox: Inbox, timeout_s: float) -> None:
+        rests.append(timeout_s)
+        wait(inbox, timeout_s)
+
+    def missing() -> NoReturn:
+        raise ModelFault("model.json is not there")
+
+    monkeypatch.setattr(Inbox, "wait", rest)
+    bench.plan = replace(bench.plan, readers=missing, retry_s=15.0)
+    bench.work_until(lambda: len(rests) > 0)
+    assert min(rests) > 1
 
 
 def test_a_trouble_of_weeks_is_tried_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -938,6 +983,24 @@ def test_what_stands_is_not_read_again_when_a_model_is_rolled_back(bench: Bench)
     bench.around.ledger.add([LATER.task("a")])  # somebody asked for it
     bench.work_until(lambda: bench.around.ledger.counts()["superseded"] == 1)
     assert bench.job() == first
+
+
+def test_what_a_model_failed_at_is_dealt_with_when_another_one_has_read_the_scan(
+    bench: Bench,
+) -> None:
+    ledger = bench.around.ledger
+    for name in ("a", "b"):
+        ledger.add([LATER.task(name)])
+        claimed = ledger.claim()
+        assert claimed is not None
+        ledger.finish(claimed, End("failed", "fault", "the disk was full"))
+    bench.send()
+    bench.work_until(bench.is_in("done"))
+    failed, other = ledger.find(LATER.task("a")), ledger.find(LATER.task("b"))
+    assert failed is not None
+    assert other is not None
+    assert (failed.state, failed.code, other.state) == ("superseded", None, "failed")
+    assert failed.reason == "thyroid 0.1.0 was used after it; it had failed: the disk was full"
 
 
 @pytest.mark.usefixtures("walked")
