@@ -90,7 +90,7 @@ def _segment(number: int, one: Candidate, place: int, shape: tuple[int, ...]) ->
 
 def _left_out(frames: tuple[Frame, ...], found: list[tuple[Candidate, ...]]) -> list[str]:
     return [
-        f"Frame {frame.number}: {len(marked) - MOST} more places are not marked."
+        f"Frame {frame.number}: the {MOST} most probable of {len(marked)} places are marked."
         for frame, marked in zip(frames, found, strict=True)
         if len(marked) > MOST
     ]

@@ -118,10 +118,10 @@ REMARKS: dict[str, dict[Language, str]] = {
         "de": "kein kalter Knoten markiert: kleine und schwache können übersehen sein",
         "nl": "geen koude nodus gemarkeerd: kleine en zwakke kunnen gemist zijn",
     },
-    "{count} more places are not marked": {
-        "fr": "{count} autres endroits ne sont pas marqués",
-        "de": "{count} weitere Stellen sind nicht markiert",
-        "nl": "{count} andere plaatsen zijn niet gemarkeerd",
+    "the {count} most probable of {all} places are marked": {
+        "fr": "les {count} endroits les plus probables sur {all} sont marqués",
+        "de": "die {count} wahrscheinlichsten von {all} Stellen sind markiert",
+        "nl": "de {count} waarschijnlijkste van {all} plaatsen zijn gemarkeerd",
     },
     "lobes are not told apart: the header does not tell the view": {
         "fr": "lobes non distingués : l’en-tête n’indique pas l’incidence",
