@@ -155,20 +155,24 @@ def test_a_fold_without_a_gland_says_so_and_the_total_counts() -> None:
     assert "| all |  | 1 | 0.900 |" in table
 
 
-@pytest.mark.parametrize(("data", "found"), [("simulated", "patient"), ("clinical", "unchecked")])
+@pytest.mark.parametrize(
+    ("data", "seeds", "found"),
+    [("simulated", [7], "patient"), ("simulated", [], "unchecked"), ("clinical", [], "unchecked")],
+)
 def test_what_a_fold_began_with_is_asked_for(
     scans: Path,
     finished: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     data: str,
+    seeds: list[int],
     found: str,
 ) -> None:
     run = shutil.copytree(finished, tmp_path / "fold-1-of-2")
     trained = Trained(1, run, 8, [], read_index(scans)[:4])
     monkeypatch.setattr("training.cross_validation.train_folds", lambda *_: iter([trained]))
     about = read_run(run) | {"patient_ids": ["other"]}
-    about["foundation"] = {"model": "thyroid 0.1.0", "seeds": [], "data": data}
+    about["foundation"] = {"model": "thyroid 0.1.0", "seeds": seeds, "data": data}
     (run / "run.json").write_text(json.dumps(about))
     (fold,) = cross_validate(Folds(RECIPE, scans, tmp_path, folds=2), QUIET)
     assert fold.separation == found
