@@ -203,10 +203,10 @@ class Worker:
     def _idle_s(self) -> float:
         now = time.monotonic()
         pending = [self._prune_due - now]
-        if self._loading.readers:  # without any, nothing is queued
+        if self._loading.readers:  # without any, nothing is queued and nothing looked for
             pending.append(max(self._intake.due, self._arriving.due) - now)
-        if self._walking.failures:
-            pending.append(max(self._walking.due, self._arriving.due) - now)
+            if self._walking.failures:
+                pending.append(max(self._walking.due, self._arriving.due) - now)
         if self._ready:
             wait_s = self._around.ledger.wait_s()
             pending += [] if wait_s is None else [wait_s]
