@@ -2,7 +2,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev install doctor demo run viewer test test-kills
-.PHONY: validate dicom-standard test-orthanc test-postgresql test-docker lint types docs benchmarks lock
+.PHONY: validate dicom-standard test-orthanc test-postgresql test-docker lint types docs benchmarks
+.PHONY: engines monai lock
 .PHONY: audit fuzz clean
 
 HTTP_PORT ?= 8042
@@ -102,16 +103,21 @@ MONAI_PACKAGES = monai-deploy-app-sdk==4.0.0 monai==1.6.1 torch==2.13.0+cpu high
 	pydicom==3.0.2 onnxruntime==1.31.1 pydantic==2.14.3 scipy==1.17.1 numpy==2.4.6
 TORCH_FOR_CPU = https://download.pytorch.org/whl/cpu
 
-# Whether one of these is measured: where none is named, all are.
+# Both are installed only where something is measured beside them: where nothing is named, all is.
 measured = $(if $(ARGS),$(filter $(1),$(ARGS)),all)
+BESIDE = $(if $(call measured,engines per_study),engines) $(if $(call measured,per_study),monai)
 
-benchmarks: setup-dev ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
-	@test -z "$(call measured,engines per_study)" || test -d $(ENGINES)/nncf || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
+engines: setup-dev ## other engines that run the same network, for benchmarks beside them
+	@test -d $(ENGINES)/nncf || $(PYTHON) -m pip install --quiet --no-deps --target $(ENGINES) \
 		$(ENGINE_PACKAGES)
-	@test -z "$(call measured,per_study)" || test -x $(MONAI)/bin/python || $(PYTHON) -m venv $(MONAI)
-	@test -z "$(call measured,per_study)" || test -d $(MONAI)/ready || { $(MONAI)/bin/pip install --quiet \
+
+monai: setup-dev ## MONAI Deploy in an environment of its own, for the benchmark beside it
+	@test -x $(MONAI)/bin/python || $(PYTHON) -m venv $(MONAI)
+	@test -d $(MONAI)/ready || { $(MONAI)/bin/pip install --quiet \
 		--extra-index-url $(TORCH_FOR_CPU) $(MONAI_PACKAGES) && mkdir $(MONAI)/ready; } || \
 		echo "MONAI Deploy could not be installed: it is left out"
+
+benchmarks: setup-dev $(BESIDE) ## measure on this machine and rewrite docs/benchmarks.md (some minutes)
 	@PYTHONPATH=$(ENGINES) $(PYTHON) -m benchmarks $(ARGS)
 
 COMPILE = $(PYTHON) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \

@@ -37,7 +37,7 @@ from adjuvant.quality import doubts
 from adjuvant.scan import Frame
 from training.calibration import Bins, binned
 from training.datasets.fingerprint import told
-from training.datasets.properties import NOT_TOLD
+from training.datasets.properties import NOT_TOLD, PINHOLE
 from training.datasets.split import content_hash, digest_of
 from training.figures import Evaluation, Score, Totals, summarise
 from training.metrics import dice, hausdorff_95, nearest_dice
@@ -45,7 +45,6 @@ from training.phantom.case import Case
 from training.seen import Seen, seeds_of
 
 COUNT_LEVELS = (50_000, 100_000, 200_000, 400_000)
-MAGNIFYING = "PINHOLE"
 
 Watch = Callable[[Case, Mask, Score], None]
 
@@ -169,7 +168,7 @@ def score(case: Case, found: Mask) -> Score:
 def pixel_size_mm(case: Case) -> float | None:
     """Side of a pixel at the gland; None where unknown, or where the collimator magnifies."""
     spacing = case.properties.get("spacing_mm")
-    if not spacing or case.properties.get("collimator") in (None, MAGNIFYING):
+    if not spacing or case.properties.get("collimator") in (None, PINHOLE):
         return None
     return float(spacing)
 

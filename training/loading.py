@@ -66,11 +66,11 @@ def read_sides(
     validation = sides[VALIDATION][: recipe.validation_images]
     learnable = _learnable(recipe, outliner)
 
-    def read(side: list[Entry], title: str) -> _Loaded:
-        return _read((folder, side), learnable, title, console)
+    def read(part: list[Entry], side: str) -> _Loaded:
+        return _read((folder, part), learnable, side, console)
 
-    training = read(sides[TRAINING], "reading training scans")
-    validating = read(validation, "reading validation scans")
+    training = read(sides[TRAINING], TRAINING)
+    validating = read(validation, VALIDATION)
     shown = () if outliner else _with_gland(training.images)
     seen = tracked(shown, "what they are like", console)
     repeats = [_repeats(entry, recipe.emphasis) for entry in training.entries]
@@ -150,13 +150,13 @@ class _Loaded:
 
 
 def _read(
-    place: tuple[Path, list[Entry]], learnable: Learnable, title: str, console: Console
+    place: tuple[Path, list[Entry]], learnable: Learnable, side: str, console: Console
 ) -> _Loaded:
     """Counts and masks of these scans; what cannot be learnt from is left out."""
     folder, entries = place
     counts, masks, kept, tally, hashes = [], [], [], Tally(), {}
     with progress_bar(console) as bar:
-        for entry in bar.track(entries, description=title):
+        for entry in bar.track(entries, description=f"reading {side} scans"):
             case = read_case(folder, entry)
             hashes[case.case_id] = content_hash(case)
             pair = learnable(case)
@@ -165,7 +165,6 @@ def _read(
                 counts.append(pair[0])
                 masks.append(pair[1])
                 kept.append(entry)
-    side = title.removeprefix("reading ").removesuffix(" scans")
     if not entries:
         raise ValueError(
             f"no patient of {folder} is left for {side}: too few, or too small a part "

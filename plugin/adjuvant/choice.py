@@ -39,36 +39,31 @@ def chosen(entries: Sequence[dict[str, Any]]) -> Choice | None:
         if entry.get("change") in SWITCHES:
             choice = _switched(choice, entry)
         elif entry.get("change") == "shadow" and choice is not None:
-            choice = replace(choice, shadow=_version(entry.get("to")))
+            choice = replace(choice, shadow=_told(entry.get("to"), "version"))
         elif entry.get("change") == "replaced" and choice is not None:
-            choice = replace(choice, digest=_digest(entry.get("to")))
+            choice = replace(choice, digest=_told(entry.get("to"), "digest"))
     return choice
 
 
 def _switched(before: Choice | None, entry: dict[str, Any]) -> Choice | None:
-    version = _version(entry.get("to"))
+    version = _told(entry.get("to"), "version")
     if version is None:  # a damaged line: what was chosen before holds
         return before
     shadow = before.shadow if before is not None else None
     return Choice(
         version=version,
-        previous=_version(entry.get("from")),
+        previous=_told(entry.get("from"), "version"),
         shadow=None if shadow == version else shadow,
         configured=str(entry.get("configured")),
         who=str(entry.get("who")),
         at=str(entry.get("at")),
-        digest=_digest(entry.get("to")),
+        digest=_told(entry.get("to"), "digest"),
     )
 
 
-def _version(side: Any) -> str | None:
-    version = side.get("version") if isinstance(side, dict) else None
-    return version if isinstance(version, str) else None
-
-
-def _digest(side: Any) -> str | None:
-    digest = side.get("digest") if isinstance(side, dict) else None
-    return digest if isinstance(digest, str) else None
+def _told(side: Any, key: str) -> str | None:
+    found = side.get(key) if isinstance(side, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def decides(choice: Choice | None, configured: str, named: bool = True) -> bool:

@@ -16,7 +16,7 @@ from adjuvant.whole_file import write_whole
 
 DATA_DIRECTORY = "data/adjuvant"
 FILE = "first-start"
-FORM = "%Y%m%dT%H%M%S"  # as Orthanc's change log writes times, in UTC
+CHANGE_TIME = "%Y%m%dT%H%M%S"  # as Orthanc's change log writes times, in UTC
 
 
 def keep_first_start(section: Mapping[str, Any], base: str) -> None:
@@ -32,7 +32,7 @@ def keep_first_start(section: Mapping[str, Any], base: str) -> None:
     if read_first_start(path) is not None:
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_whole(path, time.strftime(FORM, time.gmtime()) + "\n")
+    write_whole(path, time.strftime(CHANGE_TIME, time.gmtime()) + "\n")
 
 
 def read_first_start(path: str) -> str | None:
@@ -40,7 +40,7 @@ def read_first_start(path: str) -> str | None:
     try:
         with open(path, encoding="ascii") as file:
             moment = file.read().strip()
-        time.strptime(moment, FORM)
+        time.strptime(moment, CHANGE_TIME)
     except (OSError, ValueError):
         return None
     return moment

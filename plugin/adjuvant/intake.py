@@ -14,6 +14,7 @@ from pydicom import Dataset
 
 from adjuvant.archive import Archive
 from adjuvant.errors import ArchiveFault, Refusal, explain
+from adjuvant.first_start import CHANGE_TIME
 from adjuvant.health import Log
 from adjuvant.image import read_header
 from adjuvant.inbox import READABLE_SOP_CLASSES, Inbox, Sweep
@@ -30,7 +31,6 @@ AT_A_TIME_S = 0.5
 
 AT_ONCE = 1000  # scans that are queued in one transaction; a page of the change log has as many
 MOST_JOBS = 10_000  # of so many scans
-STORED_FORM = "%Y%m%dT%H%M%S"  # of the times in the change log, in UTC
 
 
 @dataclass
@@ -172,7 +172,7 @@ class Intake:
         job = self.ledger.known(task)
         if job is None or job.finished is None or job.state not in ("done", "refused"):
             return False
-        ended = time.strftime(STORED_FORM, time.gmtime(job.finished))
+        ended = time.strftime(CHANGE_TIME, time.gmtime(job.finished))
         if self._sweep.stored.get(task.instance, "") < ended:
             return False
         lost = job.code == "deleted" or not _results_stand(job, self.archive)

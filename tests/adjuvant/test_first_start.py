@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from adjuvant.first_start import (
+    CHANGE_TIME,
     FILE,
-    FORM,
     keep_first_start,
     read_first_start,
 )
@@ -19,9 +19,11 @@ from adjuvant.whole_file import write_whole
 
 def test_the_first_moment_stays(tmp_path: Path) -> None:
     path = tmp_path / "state" / FILE
-    before = time.strftime(FORM, time.gmtime())
+    before = time.strftime(CHANGE_TIME, time.gmtime())
     keep_first_start({"DataDirectory": "state"}, str(tmp_path))
-    assert before <= (read_first_start(str(path)) or "") <= time.strftime(FORM, time.gmtime())
+    assert (
+        before <= (read_first_start(str(path)) or "") <= time.strftime(CHANGE_TIME, time.gmtime())
+    )
     path.write_text("20200131T100000\n")
     keep_first_start({"DataDirectory": "state"}, str(tmp_path))
     assert read_first_start(str(path)) == "20200131T100000"

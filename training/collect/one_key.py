@@ -16,7 +16,8 @@ def require_key(collection: Path, pseudonyms: Pseudonyms) -> None:
     Those of earlier versions did not note theirs, and where nothing was seen yet any key will do.
     """
     path = collection / KEY
-    if read_journal(collection) and path.exists() and path.read_bytes() != token_of(pseudonyms):
+    is_another = path.exists() and path.read_bytes() != token_of(pseudonyms)
+    if is_another and read_journal(collection):
         raise KeyFault(
             f"{collection} was collected with another key, by which its patients have other "
             "names: use that one, or another folder"

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from training.collect.collection import write_whole
 from training.dataset import DatasetError, Entry, read_case
-from training.datasets.properties import NOT_TOLD
+from training.datasets.properties import NOT_TOLD, PINHOLE
 from training.datasets.split import read_split, side_of
 from training.phantom.case import Case, Property
 from training.progress import tracked
@@ -83,7 +83,7 @@ def measures(case: Case) -> dict[str, float | None]:
     spacing = case.properties.get("spacing_mm")
     inside = float(counts[gland].mean()) if gland.any() else None
     rest = float(counts[~gland].mean()) if not gland.all() else 0.0
-    flat = case.properties.get("collimator") not in (None, "PINHOLE")
+    flat = case.properties.get("collimator") not in (None, PINHOLE)
     return {
         "spacing_mm": float(spacing) if isinstance(spacing, int | float) else None,
         "total_counts": float(counts.sum()),

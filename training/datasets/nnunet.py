@@ -38,6 +38,7 @@ from training.dataset import (
     write_index,
 )
 from training.datasets.nodules import nodules_of
+from training.datasets.properties import PINHOLE
 from training.datasets.split import (
     TEST,
     TRAINING,
@@ -207,7 +208,7 @@ def _has_size(known: Entry) -> bool:
     """Whether the volume's spacing is one: without any it is a placeholder, and behind a pinhole a
     pixel is of another size at every depth."""
     spacing, collimator = (known.properties.get(name) for name in ("spacing_mm", "collimator"))
-    return bool(spacing) and collimator != "PINHOLE"
+    return bool(spacing) and collimator != PINHOLE
 
 
 def _slice(path: Path) -> tuple[NDArray[Any], float | None]:

@@ -44,10 +44,11 @@ class Office:
     ) -> CorrectionDesk | None:
         """Begin to look, at the change `since` where nothing was looked at before, not while
         others go `first`; the desk, None where the list cannot be opened."""
-        health, log = self._told
         try:
             self._register = self._opened()
-            self._tell(self._register.record_fault)
+            if (altered := self._register.record_fault) is not None:
+                what = f"the record of decisions about corrections was altered: {altered}"
+                self._raise_alarm(RECORD_ALARM, what)
             self._watch = Watch(
                 self._archive,
                 self._register,
@@ -60,16 +61,13 @@ class Office:
             self._watch.start(since)
         except Exception as fault:  # whatever it is, scans are read without it
             what = f"corrections are not looked for until Orthanc restarts: {explain(fault)}"
-            if health.alarm(ALARM, what):
-                log.error(f"alarm: {what}")
+            self._raise_alarm(ALARM, what)
             return None
-        return CorrectionDesk(self._register, self._archive, log)
+        return CorrectionDesk(self._register, self._archive, self._told[1])
 
-    def _tell(self, fault: str | None) -> None:
-        """An alarm where the record of decisions is not as it was written."""
+    def _raise_alarm(self, key: str, what: str) -> None:
         health, log = self._told
-        what = f"the record of decisions about corrections was altered: {fault}"
-        if fault is not None and health.alarm(RECORD_ALARM, what):
+        if health.alarm(key, what):
             log.error(f"alarm: {what}")
 
     def close(self) -> None:
