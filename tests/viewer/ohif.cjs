@@ -93,15 +93,15 @@ async function save(page) {
   return stored.status();
 }
 
-// On a busy machine a click on the item of a menu that is still being drawn is lost now and then:
-// no dialog opens, and a person clicks again. The dialog's button.
+// On a busy machine a click on the item of a menu that is still being drawn is lost now and then, or
+// the menu closes under the pointer: no dialog opens, and a person clicks again. The dialog's button.
 async function openSaveDialog(page) {
   const button = page.getByRole('button', { name: 'Save' });
   for (let tries = 0; tries < 3; tries += 1) {
     await page.locator(cy('segmentation-collapsed-more-btn-Labelmap')).click();
-    await page.getByText('Export').hover();
-    await page.getByRole('menuitem', { name: 'DICOM SEG' }).click();
     try {
+      await page.getByText('Export').hover({ timeout: 10000 });
+      await page.getByRole('menuitem', { name: 'DICOM SEG' }).click({ timeout: 10000 });
       await button.waitFor({ timeout: 10000 });
       return button;
     } catch {
